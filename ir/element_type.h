@@ -1,4 +1,5 @@
-// Element types of tensors. The numbers are ONNX's TensorProto.DataType, so that no table is needed.
+// Element types of tensors. The numbers are ONNX's TensorProto.DataType, so that no table is
+// needed.
 #pragma once
 
 #include <cstddef>
@@ -49,11 +50,12 @@ std::optional<ElementType> ParseElementType(std::string_view name);
 // The type for an ONNX number, or nothing if ONNX has no such type.
 std::optional<ElementType> ElementTypeFromOnnx(int64_t number);
 
-// Bits an element takes in storage; 0 for strings and for the undefined type. Elements of fewer than 8 bits
-// are packed, the first in the low bits.
+// Bits an element takes in storage; 0 for strings and for the undefined type. Elements of fewer
+// than 8 bits are packed, the first in the low bits.
 int ElementBits(ElementType type);
 
-// Bytes that `count` elements take. The product must not overflow (see CheckedByteSize in tensor.h).
+// Bytes that `count` elements take. The product must not overflow (see CheckedByteSize in
+// tensor.h).
 inline size_t ElementBytes(ElementType type, size_t count) {
   return (count * static_cast<size_t>(ElementBits(type)) + 7) / 8;
 }

@@ -1,5 +1,5 @@
-// Interned strings: every name of a model (nodes, values, operators, attributes, domains) is stored once and
-// handled as a 4-byte Name.
+// Interned strings: every name of a model (nodes, values, operators, attributes, domains) is stored
+// once and handled as a 4-byte Name.
 #pragma once
 
 #include <cstdint>

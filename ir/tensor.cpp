@@ -116,8 +116,9 @@ StatusOr<Tensor> Tensor::FromFile(ElementType type, std::vector<int64_t> dims,
   }
   LATHE_ASSIGN_OR_RETURN(const size_t want, CheckedByteSize(type, dims));
   if (offset > file->size() || want > file->size() - offset) {
-    return InvalidInput("tensor data ends after byte {} of the file, its shape needs {} bytes from byte {}",
-                        file->size(), want, offset);
+    return InvalidInput(
+        "tensor data ends after byte {} of the file, its shape needs {} bytes from byte {}",
+        file->size(), want, offset);
   }
   auto data = std::make_shared<Data>();
   data->type = type;
@@ -204,7 +205,8 @@ StatusOr<std::vector<float>> Tensor::ValuesAsFloat() const {
     return result;
   }
   if (element_type() != ElementType::kFloat16 && element_type() != ElementType::kBfloat16) {
-    return InvalidInput("tensor holds {}, not floating-point numbers", ElementTypeName(element_type()));
+    return InvalidInput("tensor holds {}, not floating-point numbers",
+                        ElementTypeName(element_type()));
   }
   LATHE_ASSIGN_OR_RETURN(const TensorBytes bytes, Read());
   const bool half = element_type() == ElementType::kFloat16;
@@ -258,16 +260,17 @@ StatusOr<std::vector<int64_t>> Tensor::ValuesAsInt64() const {
 
 StatusOr<bool> Tensor::EqualContents(const Tensor& other) const {
   if (SharesStorageWith(other)) return true;
-  if (element_type() != other.element_type() || !std::ranges::equal(dims(), other.dims())) return false;
+  if (element_type() != other.element_type() || !std::ranges::equal(dims(), other.dims()))
+    return false;
   if (element_type() == ElementType::kString) return std::ranges::equal(strings(), other.strings());
   LATHE_ASSIGN_OR_RETURN(const TensorBytes a, Read());
   LATHE_ASSIGN_OR_RETURN(const TensorBytes b, other.Read());
   return a.size() == 0 || std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-#define LATHE_INSTANTIATE(T)                                                       \
-  template Tensor Tensor::Of<T>(std::vector<int64_t>, std::span<const T>);         \
-  template StatusOr<std::vector<T>> Tensor::Values<T>() const;                     \
+#define LATHE_INSTANTIATE(T)                                               \
+  template Tensor Tensor::Of<T>(std::vector<int64_t>, std::span<const T>); \
+  template StatusOr<std::vector<T>> Tensor::Values<T>() const;             \
   template StatusOr<T> Tensor::ScalarValue<T>() const;
 LATHE_INSTANTIATE(float)
 LATHE_INSTANTIATE(double)

@@ -1,6 +1,6 @@
-// Constant tensors. A Tensor is a handle (one pointer) on immutable data: a range of a mapped file, a shared
-// block, or a list of strings. Copying a Tensor, moving it between nodes and editing a graph never copies the
-// data.
+// Constant tensors. A Tensor is a handle (one pointer) on immutable data: a range of a mapped file,
+// a shared block, or a list of strings. Copying a Tensor, moving it between nodes and editing a
+// graph never copies the data.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,8 @@ class TensorBytes {
   std::shared_ptr<const void> owner_;
 };
 
-// What ONNX attaches to a tensor beside its value; kept so that a file survives import and export unchanged.
+// What ONNX attaches to a tensor beside its value; kept so that a file survives import and export
+// unchanged.
 struct TensorNotes {
   // Only of tensors in attributes: an initializer's name is its value's.
   std::string name;
@@ -43,10 +44,13 @@ struct TensorNotes {
   // The payload stood in another file.
   bool external = false;
 
-  bool empty() const { return name.empty() && doc.empty() && metadata.empty() && !typed_field && !external; }
+  bool empty() const {
+    return name.empty() && doc.empty() && metadata.empty() && !typed_field && !external;
+  }
 };
 
-// Number of elements and bytes of a tensor; an error if an extent is negative or a product overflows.
+// Number of elements and bytes of a tensor; an error if an extent is negative or a product
+// overflows.
 StatusOr<int64_t> CheckedElementCount(std::span<const int64_t> dims);
 StatusOr<size_t> CheckedByteSize(ElementType type, std::span<const int64_t> dims);
 
@@ -56,8 +60,8 @@ class Tensor {
   Tensor() = default;
   explicit operator bool() const { return data_ != nullptr; }
 
-  // From a copy of `values` (their count must be the product of dims). T: float, double, bool or a standard
-  // integer type of the element type's width.
+  // From a copy of `values` (their count must be the product of dims). T: float, double, bool or a
+  // standard integer type of the element type's width.
   template <typename T>
   static Tensor Of(std::vector<int64_t> dims, std::span<const T> values);
   template <typename T>
@@ -70,8 +74,8 @@ class Tensor {
   }
   static Tensor OfStrings(std::vector<int64_t> dims, std::vector<std::string> values);
 
-  // From bytes in ONNX's raw little-endian layout, without a copy. Errors: `bytes` is shorter or longer than
-  // the shape asks for; a negative extent; an overflow.
+  // From bytes in ONNX's raw little-endian layout, without a copy. Errors: `bytes` is shorter or
+  // longer than the shape asks for; a negative extent; an overflow.
   static StatusOr<Tensor> FromBytes(ElementType type, std::vector<int64_t> dims, TensorBytes bytes,
                                     TensorNotes notes = {});
   // The same from a vector that the tensor takes over.
@@ -101,7 +105,8 @@ class Tensor {
   // The elements of a string tensor; empty for others.
   std::span<const std::string> strings() const;
 
-  // The elements as T, copied; the element type must be T's own. Errors: another element type; Read's.
+  // The elements as T, copied; the element type must be T's own. Errors: another element type;
+  // Read's.
   template <typename T>
   StatusOr<std::vector<T>> Values() const;
   // The only element of a one-element tensor of type T.
@@ -109,7 +114,8 @@ class Tensor {
   StatusOr<T> ScalarValue() const;
   // The elements as float: from float32, float16, bfloat16 or float64. Errors: other element types.
   StatusOr<std::vector<float>> ValuesAsFloat() const;
-  // The elements as int64: from any integer type of at least 8 bits and bool. Errors: other element types.
+  // The elements as int64: from any integer type of at least 8 bits and bool. Errors: other element
+  // types.
   StatusOr<std::vector<int64_t>> ValuesAsInt64() const;
 
   // One and the same storage (O(1)); equal contents need not be the same.

@@ -1,5 +1,6 @@
-// Types of values: tensor, sparse tensor, sequence, optional, map, opaque. Types are immutable and interned
-// in the model's TypeTable, so a value holds a pointer and comparing two types of a model is O(1).
+// Types of values: tensor, sparse tensor, sequence, optional, map, opaque. Types are immutable and
+// interned in the model's TypeTable, so a value holds a pointer and comparing two types of a model
+// is O(1).
 #pragma once
 
 #include <cstdint>

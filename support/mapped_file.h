@@ -13,8 +13,8 @@ namespace lathe {
 
 class MappedFile {
  public:
-  // Maps the whole file. Costs no memory beyond the pages that are touched. Errors: missing, unreadable, not
-  // a regular file.
+  // Maps the whole file. Costs no memory beyond the pages that are touched. Errors: missing,
+  // unreadable, not a regular file.
   static StatusOr<std::shared_ptr<const MappedFile>> Open(const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -23,8 +23,8 @@ class MappedFile {
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }
 
-  // The bytes [offset, offset + size). Asks the system for the file's present length first: a file that was
-  // shortened since it was opened is an error here instead of a signal at the access.
+  // The bytes [offset, offset + size). Asks the system for the file's present length first: a file
+  // that was shortened since it was opened is an error here instead of a signal at the access.
   StatusOr<std::span<const std::byte>> Range(uint64_t offset, uint64_t size) const;
 
  private:
