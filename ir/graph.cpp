@@ -6,6 +6,16 @@ Graph::~Graph() = default;
 
 void GraphDeleter::operator()(Graph* graph) const { delete graph; }
 
+std::span<Value* const> Graph::initializers() const {
+  if (initializers_erased_) {
+    std::erase_if(initializers_, [](const Value* value) {
+      return value->erased_ || (value->kind_ == Value::Kind::kGraphInput && !value->tensor_);
+    });
+    initializers_erased_ = false;
+  }
+  return initializers_;
+}
+
 void Graph::Renumber() const {
   // Gaps leave room for insertions; see Rewriter::Link.
   uint32_t order = 0;

@@ -183,7 +183,7 @@ void Rewriter::EraseBody(Graph& body) {
     node = previous;
   }
   for (Value* value : body.inputs_) DropValue(*value);
-  for (Value* value : body.initializers_) DropValue(*value);
+  for (Value* value : body.initializers()) DropValue(*value);
   for (Value* value : body.captures_) DropValue(*value);
 }
 
@@ -194,25 +194,12 @@ void Rewriter::Erase(Node& node) {
 }
 
 void Rewriter::EraseInitializer(Value& value) {
-  std::vector<Value*>& list = value.graph_->initializers_;
-  list.erase(std::find(list.begin(), list.end(), &value));
+  value.graph_->initializers_erased_ = true;
   if (value.kind() == Value::Kind::kGraphInput) {
     value.tensor_ = {};
   } else {
     DropValue(value);
   }
-}
-
-void Rewriter::EraseInitializers(Graph& graph, const absl::flat_hash_set<const Value*>& values) {
-  std::erase_if(graph.initializers_, [&](Value* value) {
-    if (!values.contains(value)) return false;
-    if (value->kind() == Value::Kind::kGraphInput) {
-      value->tensor_ = {};
-    } else {
-      DropValue(*value);
-    }
-    return true;
-  });
 }
 
 void Rewriter::EraseUnusedCaptures(Node& node) {

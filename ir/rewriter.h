@@ -102,10 +102,9 @@ class Rewriter {
   // --------------------------------------------------------------------------------------- The
   // node's outputs must have no uses. O(operands + outputs + nodes of its bodies).
   void Erase(Node& node);
-  // Must have no uses. O(initializers that follow).
+  // Must have no uses; of a graph input, removes the default. O(1); the next look at the graph's list costs
+  // O(initializers).
   void EraseInitializer(Value& value);
-  // Erases several at once. O(initializers of the graph).
-  void EraseInitializers(Graph& graph, const absl::flat_hash_set<const Value*>& values);
   // Removes captures that the bodies of `node` no longer use. O(captures).
   void EraseUnusedCaptures(Node& node);
 
@@ -128,6 +127,8 @@ class Rewriter {
   void SetNotes(Value& value, ValueNotes notes);
   // Replaces an initializer's data and its type with it. O(1).
   void SetTensor(Value& value, Tensor tensor);
+  // Makes a graph input that has a default an initializer, which callers cannot override. O(inputs).
+  void FreezeInput(Value& graph_input);
 
   // --- Graphs
   // ----------------------------------------------------------------------------------------- A new
