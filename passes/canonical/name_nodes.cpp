@@ -22,7 +22,8 @@ StatusOr<bool> Run(PassContext& context) {
   for (ir::Node& node : model.graph().nodes()) {
     const bool unnamed = node.name().empty();
     if (unnamed || !seen.insert(node.name()).second) {
-      const std::string wanted = unnamed ? fmt::format("node_{}", index) : std::string(node.name_text());
+      const std::string wanted =
+          unnamed ? fmt::format("node_{}", index) : std::string(node.name_text());
       const ir::Name name = model.UniqueNodeName(wanted);
       context.rewriter().Rename(node, name);
       seen.insert(name);

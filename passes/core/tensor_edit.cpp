@@ -6,7 +6,8 @@
 
 namespace lathe::passes {
 
-ir::Tensor FloatTensor(ir::ElementType type, std::span<const int64_t> dims, std::span<const float> values) {
+ir::Tensor FloatTensor(ir::ElementType type, std::span<const int64_t> dims,
+                       std::span<const float> values) {
   std::vector<int64_t> shape(dims.begin(), dims.end());
   if (type != ir::ElementType::kFloat16) return ir::Tensor::Of<float>(std::move(shape), values);
   std::vector<std::byte> bytes(values.size() * 2);
@@ -21,7 +22,8 @@ ir::Tensor FloatTensor(ir::ElementType type, std::span<const int64_t> dims, std:
 
 void SetConstantInput(ir::Rewriter& rewriter, ir::Node& node, size_t i, ir::Tensor tensor) {
   ir::Value& old = *node.input(i);
-  if (old.kind() == ir::Value::Kind::kInitializer && old.has_one_use() && old.graph() == node.graph()) {
+  if (old.kind() == ir::Value::Kind::kInitializer && old.has_one_use() &&
+      old.graph() == node.graph()) {
     rewriter.SetTensor(old, std::move(tensor));
     return;
   }

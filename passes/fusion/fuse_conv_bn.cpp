@@ -51,7 +51,8 @@ bool HasOneUsedOutput(const ir::Node& bn) {
   });
 }
 
-// Channels of the output and how the weight maps to them; nothing when the weight's shape makes no sense.
+// Channels of the output and how the weight maps to them; nothing when the weight's shape makes no
+// sense.
 std::optional<quant::WeightLayout> LayoutOf(const ir::Node& conv, const ir::Tensor& weight) {
   const auto dims = weight.dims();
   if (dims.size() < 3 || weight.num_elements() == 0) return std::nullopt;
@@ -64,7 +65,8 @@ std::optional<quant::WeightLayout> LayoutOf(const ir::Node& conv, const ir::Tens
 }
 
 // Why the BatchNormalization is left alone, or nothing and `match` filled in.
-StatusOr<std::optional<std::string>> Refusal(ir::Node& bn, const OptionValues& options, Match* match) {
+StatusOr<std::optional<std::string>> Refusal(ir::Node& bn, const OptionValues& options,
+                                             Match* match) {
   using Reason = std::optional<std::string>;
   if (bn.num_inputs() != 5) {
     return Reason(fmt::format("BatchNormalization has {} inputs, not 5", bn.num_inputs()));
@@ -79,7 +81,8 @@ StatusOr<std::optional<std::string>> Refusal(ir::Node& bn, const OptionValues& o
     return Reason(fmt::format("{} feeds BatchNormalization", conv->op_text()));
   }
   if (!input->has_one_use()) {
-    return Reason(fmt::format("the output of '{}' has {} uses", conv->display_name(), input->use_count()));
+    return Reason(
+        fmt::format("the output of '{}' has {} uses", conv->display_name(), input->use_count()));
   }
   if (std::ranges::count(options.Get<std::vector<std::string>>("skip"), conv->display_name()) > 0) {
     return Reason(fmt::format("'{}' is listed in skip", conv->display_name()));
@@ -91,13 +94,16 @@ StatusOr<std::optional<std::string>> Refusal(ir::Node& bn, const OptionValues& o
     return node.input(i) == nullptr ? ir::Tensor() : node.input(i)->ConstantTensor();
   };
   match->weight_tensor = constant(*conv, 1);
-  if (!match->weight_tensor) return Reason(fmt::format("the weight of '{}' is computed", conv->display_name()));
+  if (!match->weight_tensor)
+    return Reason(fmt::format("the weight of '{}' is computed", conv->display_name()));
   const auto type = match->weight_tensor.element_type();
   if (type != ir::ElementType::kFloat32 && type != ir::ElementType::kFloat16) {
-    return Reason(fmt::format("the weight of '{}' is {}", conv->display_name(), ir::ElementTypeName(type)));
+    return Reason(
+        fmt::format("the weight of '{}' is {}", conv->display_name(), ir::ElementTypeName(type)));
   }
   const std::optional<quant::WeightLayout> layout = LayoutOf(*conv, match->weight_tensor);
-  if (!layout) return Reason(fmt::format("the weight of '{}' has no channels", conv->display_name()));
+  if (!layout)
+    return Reason(fmt::format("the weight of '{}' has no channels", conv->display_name()));
   match->layout = *layout;
   const auto channels = static_cast<size_t>(layout->channels());
 
@@ -113,20 +119,21 @@ StatusOr<std::optional<std::string>> Refusal(ir::Node& bn, const OptionValues& o
   static constexpr std::string_view kNames[] = {"scale", "B", "mean", "var"};
   for (size_t i = 0; i < 4; ++i) {
     const ir::Tensor tensor = constant(bn, i + 1);
-    if (!tensor) return Reason(fmt::format("input {} of BatchNormalization is computed", kNames[i]));
+    if (!tensor)
+      return Reason(fmt::format("input {} of BatchNormalization is computed", kNames[i]));
     if (!ir::IsFloatingPoint(tensor.element_type())) {
       return Reason(fmt::format("input {} of BatchNormalization is {}", kNames[i],
                                 ir::ElementTypeName(tensor.element_type())));
     }
     LATHE_ASSIGN_OR_RETURN(*parameters[i], tensor.ValuesAsFloat());
     if (parameters[i]->size() != channels) {
-      return Reason(fmt::format("input {} of BatchNormalization has {} values for {} channels", kNames[i],
-                                parameters[i]->size(), channels));
+      return Reason(fmt::format("input {} of BatchNormalization has {} values for {} channels",
+                                kNames[i], parameters[i]->size(), channels));
     }
   }
   if (match->bias.size() != channels) {
-    return Reason(fmt::format("the bias of '{}' has {} values for {} channels", conv->display_name(),
-                              match->bias.size(), channels));
+    return Reason(fmt::format("the bias of '{}' has {} values for {} channels",
+                              conv->display_name(), match->bias.size(), channels));
   }
   return Reason();
 }
@@ -215,7 +222,8 @@ const PassDescriptor& FuseConvBnPass() {
       .name = "fuse-conv-bn",
       .summary = "Fold BatchNormalization into the convolution before it",
       .description = kDescription,
-      .options = {{"transposed", "also fold into ConvTranspose, which the reference does not", false},
+      .options = {{"transposed", "also fold into ConvTranspose, which the reference does not",
+                   false},
                   {"skip", "names of convolutions to leave alone", std::vector<std::string>()}},
       .statistics = {{"folded", "BatchNormalization nodes folded"},
                      {"left", "BatchNormalization nodes left as they are"}},

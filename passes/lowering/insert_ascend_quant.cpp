@@ -35,7 +35,8 @@ StatusOr<bool> Run(PassContext& context) {
                        {"offset", static_cast<float>(factors.offset_d)},
                        {"dst_type", fmt::format("INT{}", factors.bits.activation)}};
     ir::Node& node = rewriter.CreateNode(*user->graph(), user, std::move(spec));
-    const auto type = factors.bits.activation == 16 ? ir::ElementType::kInt16 : ir::ElementType::kInt8;
+    const auto type =
+        factors.bits.activation == 16 ? ir::ElementType::kInt16 : ir::ElementType::kInt8;
     if (input->type().is_tensor()) {
       rewriter.SetType(*node.output(),
                        context.model().Intern(ir::Type::Tensor(type, input->type().shape)));

@@ -14,7 +14,8 @@ Finishes a lowered graph for the accelerator: 4-bit weights are packed in pairs 
 A 4-bit weight with an odd number of input channels is an error.
 )";
 
-// The axis of the weight that counts input channels (the reference's 3.3, after transpose-gemm-weight).
+// The axis of the weight that counts input channels (the reference's 3.3, after
+// transpose-gemm-weight).
 size_t CinAxis(const ir::Node& node) { return node.Is("Conv") ? 1 : 0; }
 
 StatusOr<ir::Tensor> Pack(const ir::Tensor& tensor, size_t axis) {

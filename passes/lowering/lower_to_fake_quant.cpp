@@ -83,8 +83,8 @@ class Lowering {
     return node.output();
   }
 
-  ir::Value* Insert(ir::Node& before, std::string op, std::string name, std::vector<ir::Value*> inputs,
-                    const ir::Type* type) {
+  ir::Value* Insert(ir::Node& before, std::string op, std::string name,
+                    std::vector<ir::Value*> inputs, const ir::Type* type) {
     ir::NodeSpec spec;
     spec.op = std::move(op);
     spec.name = std::move(name);
@@ -148,10 +148,11 @@ class Lowering {
 
   Status ReplaceDequant(ir::Node& node) {
     ir::Value* accumulator = node.input(0);
-    const ir::Tensor param = node.input(1) == nullptr ? ir::Tensor() : node.input(1)->ConstantTensor();
+    const ir::Tensor param =
+        node.input(1) == nullptr ? ir::Tensor() : node.input(1)->ConstantTensor();
     if (!param || accumulator->producer() == nullptr) {
-      return WithContext(InvalidInput("AscendDequant without a constant parameter"), ErrorContext::kNode,
-                         node.display_name());
+      return WithContext(InvalidInput("AscendDequant without a constant parameter"),
+                         ErrorContext::kNode, node.display_name());
     }
     LATHE_ASSIGN_OR_RETURN(const std::vector<uint64_t> words, param.Values<uint64_t>());
     std::vector<float> scales;
@@ -194,7 +195,8 @@ class Lowering {
 
 StatusOr<bool> Run(PassContext& context) {
   const int64_t opset = context.model().OpsetVersion("");
-  if (opset < 11) return InvalidInput("the simulation graph needs opset 11, the model has {}", opset);
+  if (opset < 11)
+    return InvalidInput("the simulation graph needs opset 11, the model has {}", opset);
   return Lowering(context).Run();
 }
 
@@ -206,7 +208,8 @@ const PassDescriptor& LowerToFakeQuantPass() {
       .summary = "Rewrite a lowered graph in standard operators, for simulation",
       .description = kDescription,
       .options = {},
-      .statistics = {{"quant", "AscendQuant nodes rewritten"}, {"dequant", "AscendDequant nodes rewritten"}},
+      .statistics = {{"quant", "AscendQuant nodes rewritten"},
+                     {"dequant", "AscendDequant nodes rewritten"}},
       .requires_facts = {facts::kAscendLowered, facts::kQuantPointsMarked},
       .establishes = {},
       .preserves = {facts::kConvBnFused, facts::kWeightsFolded, facts::kSparsityApplied},

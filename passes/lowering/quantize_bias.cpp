@@ -21,9 +21,8 @@ hold the same integers. A value outside int32 is an error that names the channel
 StatusOr<ir::Tensor> Quantize(const QuantLayer& layer, const LayerFactors& factors) {
   const ir::Tensor tensor = layer.bias->value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(const std::vector<float> bias, tensor.ValuesAsFloat());
-  LATHE_ASSIGN_OR_RETURN(
-      const std::vector<int32_t> integers,
-      quant::QuantizeBias(bias, factors.record->scale_w, factors.scale_d));
+  LATHE_ASSIGN_OR_RETURN(const std::vector<int32_t> integers,
+                         quant::QuantizeBias(bias, factors.record->scale_w, factors.scale_d));
   ir::TensorNotes notes;
   notes.typed_field = true;  // int32_data, where the reference writes it
   return ir::Tensor::Of({tensor.dims().begin(), tensor.dims().end()}, integers)

@@ -28,8 +28,8 @@ StatusOr<ir::Tensor> Quantize(const QuantLayer& layer, const LayerFactors& facto
   const std::span<int8_t> quantized(reinterpret_cast<int8_t*>(bytes.data()), bytes.size());
   LATHE_RETURN_IF_ERROR(
       quant::QuantizeWeights(values, layout, scales, factors.bits.weight, quantized));
-  return ir::Tensor::FromVector(ir::ElementType::kInt8, {tensor.dims().begin(), tensor.dims().end()},
-                                std::move(bytes));
+  return ir::Tensor::FromVector(ir::ElementType::kInt8,
+                                {tensor.dims().begin(), tensor.dims().end()}, std::move(bytes));
 }
 
 StatusOr<bool> Run(PassContext& context) {

@@ -46,7 +46,8 @@ quant::LayerRecord& RecordOf(quant::Record& record, const std::string& layer) {
   return entry.value.emplace();
 }
 
-// Scales into the record and, unless the reference leaves the weight alone, rounded values into the graph.
+// Scales into the record and, unless the reference leaves the weight alone, rounded values into the
+// graph.
 Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
                      const quant::LayerSettings& settings, quant::Record& record) {
   const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
@@ -68,7 +69,8 @@ Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
 }
 
 StatusOr<bool> Run(PassContext& context) {
-  LATHE_ASSIGN_OR_RETURN(const auto* settings, context.Need<quant::QuantSettings>("a configuration"));
+  LATHE_ASSIGN_OR_RETURN(const auto* settings,
+                         context.Need<quant::QuantSettings>("a configuration"));
   LATHE_ASSIGN_OR_RETURN(auto* record, context.Need<quant::Record>("a record to fill"));
   LATHE_ASSIGN_OR_RETURN(auto* report, context.Need<QuantReport>("a report to fill"));
   bool changed = false;
@@ -103,7 +105,8 @@ StatusOr<bool> Run(PassContext& context) {
 const PassDescriptor& FakeQuantizeWeightsPass() {
   static const PassDescriptor kPass = {
       .name = "fake-quantize-weights",
-      .summary = "Round the weights of marked layers to their quantised values and record their scales",
+      .summary =
+          "Round the weights of marked layers to their quantised values and record their scales",
       .description = kDescription,
       .options = {},
       .statistics = {{"layers", "layers whose weight was rounded"}},

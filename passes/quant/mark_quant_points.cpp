@@ -42,7 +42,8 @@ StatusOr<std::vector<std::string>> WantedLayers(const PassContext& context) {
   std::vector<std::string> names;
   if (const auto* record = context.Find<quant::Record>()) {
     for (const quant::RecordEntry& entry : record->entries) {
-      if (entry.key && entry.value && !quant::HasNoFactors(*entry.value)) names.push_back(*entry.key);
+      if (entry.key && entry.value && !quant::HasNoFactors(*entry.value))
+        names.push_back(*entry.key);
     }
     return names;
   }
@@ -98,8 +99,9 @@ StatusOr<bool> Run(PassContext& context) {
     const auto inspected = InspectLayer(*it->second);
     if (const auto* other = std::get_if<NotALayer>(&inspected)) {
       const std::string reason = other->reason.empty() ? "is never quantised" : other->reason;
-      return WithContext(InvalidInput("a {} layer that cannot be quantised: {}", other->type, reason),
-                         ErrorContext::kNode, name);
+      return WithContext(
+          InvalidInput("a {} layer that cannot be quantised: {}", other->type, reason),
+          ErrorContext::kNode, name);
     }
     Mark(context.rewriter(), std::get<QuantLayer>(inspected));
     context.Count("layers");

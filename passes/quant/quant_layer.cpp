@@ -150,10 +150,12 @@ std::variant<QuantLayer, NotALayer> InspectRnn(ir::Node& node) {
   const auto weight = ConstantDims(node.input(1));
   const auto recurrence = ConstantDims(node.input(2));
   if (!weight || !recurrence) return Refuse(type, "its weights are computed");
-  if (weight->size() != 3 || recurrence->size() != 3 || (*weight)[0] != 1 || (*recurrence)[0] != 1) {
+  if (weight->size() != 3 || recurrence->size() != 3 || (*weight)[0] != 1 ||
+      (*recurrence)[0] != 1) {
     return Refuse(type, "it has more than one direction");
   }
-  if (!FedByGraphInput(node.input(5))) return Refuse(type, "its initial_h does not come from an input");
+  if (!FedByGraphInput(node.input(5)))
+    return Refuse(type, "its initial_h does not come from an input");
   if (lstm && !FedByGraphInput(node.input(6))) {
     return Refuse(type, "its initial_c does not come from an input");
   }
@@ -167,8 +169,10 @@ std::variant<QuantLayer, NotALayer> InspectRnn(ir::Node& node) {
   if (!lstm && node.IntAttribute("linear_before_reset", 0) == 0) {
     return Refuse(type, "linear_before_reset is 0");
   }
-  for (const std::string_view name : {"activation_alpha", "activation_beta", "activations", "clip"}) {
-    if (lstm && node.FindAttribute(name) != nullptr) return Refuse(type, fmt::format("{} is set", name));
+  for (const std::string_view name :
+       {"activation_alpha", "activation_beta", "activations", "clip"}) {
+    if (lstm && node.FindAttribute(name) != nullptr)
+      return Refuse(type, fmt::format("{} is set", name));
     if (!lstm && name != "clip" && node.FindAttribute(name) != nullptr) {
       return Refuse(type, fmt::format("{} is set", name));
     }

@@ -13,7 +13,8 @@
 
 namespace lathe::passes {
 
-// The name by which configurations and records call a node: its own, or that of the node it came from.
+// The name by which configurations and records call a node: its own, or that of the node it came
+// from.
 std::string LayerName(const ir::Node& node);
 
 struct QuantLayer {
@@ -41,9 +42,9 @@ struct QuantLayer {
   quant::WeightLayout Layout(bool channel_wise) const;
 };
 
-// The layer that `node` is, or why it is none (for a node whose operator is never quantised: nothing).
-// Looks at the node and its neighbours only, and not at element types, so it also recognises a layer that is
-// already lowered. O(1).
+// The layer that `node` is, or why it is none (for a node whose operator is never quantised:
+// nothing). Looks at the node and its neighbours only, and not at element types, so it also
+// recognises a layer that is already lowered. O(1).
 struct NotALayer {
   std::string type;    // what a user would call it
   std::string reason;  // a clause; empty when the operator is never quantised
@@ -55,15 +56,15 @@ struct LayerScan {
   std::vector<quant::OtherNode> others;
 };
 
-// All layers of the main graph that can be quantised (the reference's 3.6), and why the others cannot: also
-// when a weight serves several layers, or a layer stands inside a body. O(nodes).
+// All layers of the main graph that can be quantised (the reference's 3.6), and why the others
+// cannot: also when a weight serves several layers, or a layer stands inside a body. O(nodes).
 LayerScan ScanLayers(const ir::Model& model);
 
 // The scan as configuration sees it.
 quant::NetworkDescription DescribeNetwork(const LayerScan& scan);
 
-// The layers whose activation operand carries a quantisation mark (see quant_point.h), in graph order.
-// O(nodes).
+// The layers whose activation operand carries a quantisation mark (see quant_point.h), in graph
+// order. O(nodes).
 std::vector<QuantLayer> MarkedLayers(const ir::Model& model);
 
 }  // namespace lathe::passes
