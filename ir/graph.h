@@ -15,7 +15,8 @@ namespace lathe::ir {
 class Function;
 
 // A value_info entry of the file. Most belong to a value; one that names no value of the graph
-// (left behind by another tool) is kept as it is.
+// (left behind by another tool) is kept as it is. The entry of a value that was erased since stays
+// in the list and stands for nothing.
 struct ValueInfo {
   Value* value = nullptr;
   Name name;  // only when value is null
@@ -95,7 +96,6 @@ class Graph {
   friend class Rewriter;
   friend struct GraphDeleter;
   explicit Graph(Model* model) : model_(model) {}
-  void Renumber() const;
 
   Model* model_;
   Node* owner_ = nullptr;
@@ -111,7 +111,6 @@ class Graph {
   Node* first_node_ = nullptr;
   Node* last_node_ = nullptr;
   size_t num_nodes_ = 0;
-  mutable bool order_valid_ = true;
   std::vector<ValueInfo> value_info_;
   std::vector<std::string> quantization_annotations_;
 };
