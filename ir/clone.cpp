@@ -34,10 +34,11 @@ class Cloner {
 
   void MapNew(const Value& from, Value& to) {
     values_.emplace(&from, &to);
+    if (from.kind() != Value::Kind::kCapture) rewriter_.SetType(to, MapType(from.type_ref()));
     if (from.notes() != nullptr) rewriter_.SetNotes(to, *from.notes());
   }
 
-  // The value of an attribute that is no body.
+  // The value of an attribute, bodies left out.
   AttributeValue CloneValue(const AttributeValue& value) {
     return std::visit(
         [this](const auto& member) -> AttributeValue {
@@ -48,9 +49,10 @@ class Cloner {
             std::vector<const Type*> mapped;
             for (const Type* type : member) mapped.push_back(MapType(type));
             return mapped;
-          } else if constexpr (std::is_same_v<Member, GraphPtr> ||
-                               std::is_same_v<Member, std::vector<GraphPtr>>) {
+          } else if constexpr (std::is_same_v<Member, GraphPtr>) {
             return std::monostate();
+          } else if constexpr (std::is_same_v<Member, std::vector<GraphPtr>>) {
+            return std::vector<GraphPtr>();
           } else {
             return member;
           }
@@ -76,12 +78,13 @@ class Cloner {
     std::vector<Value*> inputs;
     for (const Use& use : node.inputs()) inputs.push_back(Map(use.value()));
     rewriter_.SetInputs(copy, inputs);
-    CopyAnnotations(node, copy);
     std::vector<std::pair<const Graph*, Graph*>> bodies;
     for (const Attribute& attribute : node.attributes()) {
       if (const auto* body = attribute.get_if<GraphPtr>()) {
         bodies.emplace_back(body->get(), &rewriter_.AddBody(copy, attribute.name, false));
+        rewriter_.SetAttributeDoc(copy, attribute.name, attribute.doc);
       } else if (const auto* several = attribute.get_if<std::vector<GraphPtr>>()) {
+        rewriter_.AddAttribute(copy, CloneAttribute(attribute));
         for (const GraphPtr& each : *several) {
           bodies.emplace_back(each.get(), &rewriter_.AddBody(copy, attribute.name, true));
         }
@@ -92,10 +95,11 @@ class Cloner {
     absl::flat_hash_map<const Graph*, Graph*> clones(bodies.begin(), bodies.end());
     for (size_t i = 0; i < node.captures().size(); ++i) {
       const Value* inner = node.capture_value(i);
-      Value& made = rewriter_.AddCapture(*clones.at(inner->graph()),
-                                         *Map(node.captures()[i].value()), inner->name());
+      Value& made =
+          rewriter_.AddCapture(*clones.at(inner->graph()), *Map(node.captures()[i].value()));
       MapNew(*inner, made);
     }
+    CopyAnnotations(node, copy);
     for (const auto& [body, clone] : bodies) CloneGraph(*body, *clone);
     for (const Value* output : node.outputs()) {
       MapNew(*output, rewriter_.AddOutput(copy, output->name(), MapType(output->type_ref())));
@@ -109,8 +113,8 @@ class Cloner {
   }
 
   void CopyAnnotations(const Node& node, Node& copy) {
-    for (size_t i = 0; i < node.inputs().size(); ++i) {
-      rewriter_.SetAnnotation(copy.inputs()[i], node.inputs()[i].annotation());
+    for (size_t i = 0; i < node.operands().size(); ++i) {
+      rewriter_.SetAnnotation(copy.operands()[i], node.operands()[i].annotation());
     }
   }
 
@@ -133,11 +137,10 @@ class Cloner {
     for (const Use& output : graph.outputs()) rewriter_.AddGraphOutput(copy, Map(output.value()));
     CopyAnnotations(*graph.return_node(), *copy.return_node());
     for (ValueInfo info : graph.value_info()) {
+      if (info.value != nullptr && info.value->erased()) continue;
       info.type = MapType(info.type);
       if (info.value != nullptr) {
-        const auto it = values_.find(info.value);
-        info.name = info.value->name();
-        info.value = it == values_.end() ? nullptr : it->second;
+        info.value = Map(info.value);
       }
       rewriter_.AddValueInfo(copy, info);
     }

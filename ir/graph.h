@@ -15,7 +15,8 @@ namespace lathe::ir {
 class Function;
 
 // A value_info entry of the file. Most belong to a value; one that names no value of the graph
-// (left behind by another tool) is kept as it is.
+// (left behind by another tool) is kept as it is. The entry of a value that was erased since stays
+// in the list and stands for nothing.
 struct ValueInfo {
   Value* value = nullptr;
   Name name;  // only when value is null
@@ -42,8 +43,8 @@ class Graph {
   // Outputs are the inputs of the return node, so a graph output is a use like any other.
   Node* return_node() const { return return_node_; }
   std::span<Use> outputs() const { return return_node_->inputs(); }
-  // Initializers in order, graph inputs with a default among them.
-  std::span<Value* const> initializers() const { return initializers_; }
+  // Initializers in order, graph inputs with a default among them. O(1), O(initializers) after an erasure.
+  std::span<Value* const> initializers() const;
   // The values that stand for values of enclosing graphs.
   std::span<Value* const> captures() const { return captures_; }
 
@@ -95,7 +96,6 @@ class Graph {
   friend class Rewriter;
   friend struct GraphDeleter;
   explicit Graph(Model* model) : model_(model) {}
-  void Renumber() const;
 
   Model* model_;
   Node* owner_ = nullptr;
@@ -104,13 +104,13 @@ class Graph {
   std::string doc_;
   std::vector<std::pair<std::string, std::string>> metadata_;
   std::vector<Value*> inputs_;
-  std::vector<Value*> initializers_;
+  mutable std::vector<Value*> initializers_;
+  mutable bool initializers_erased_ = false;
   std::vector<Value*> captures_;
   Node* return_node_ = nullptr;
   Node* first_node_ = nullptr;
   Node* last_node_ = nullptr;
   size_t num_nodes_ = 0;
-  mutable bool order_valid_ = true;
   std::vector<ValueInfo> value_info_;
   std::vector<std::string> quantization_annotations_;
 };
