@@ -55,6 +55,7 @@ class Rewriter {
 
   Model& model() const { return model_; }
   void AddListener(RewriteListener* listener) { listeners_.push_back(listener); }
+  void RemoveListener(RewriteListener* listener) { std::erase(listeners_, listener); }
 
   // ---- Making nodes ----
 
