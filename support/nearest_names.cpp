@@ -57,12 +57,14 @@ std::vector<std::string_view> NearestNames(std::string_view wanted,
     if (name == wanted || name.empty()) continue;
     const std::string lower = Lower(name);
     const size_t allowed = std::max<size_t>(2, std::max(lower.size(), wanted_lower.size()) / 3);
-    size_t distance = EditDistance(wanted_lower, lower, allowed);
-    if (distance > allowed && (Contains(lower, wanted_lower) || Contains(wanted_lower, lower))) {
-      distance = allowed;
+    const size_t distance = EditDistance(wanted_lower, lower, allowed);
+    // A name of which no byte is left is not near.
+    const bool similar = distance <= allowed && distance < lower.size();
+    if (similar) {
+      near.emplace_back(distance, name);
+    } else if (Contains(lower, wanted_lower) || Contains(wanted_lower, lower)) {
+      near.emplace_back(allowed, name);
     }
-    // A name of which nothing is left is not near.
-    if (distance <= allowed && distance < lower.size()) near.emplace_back(distance, name);
   }
   std::stable_sort(near.begin(), near.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

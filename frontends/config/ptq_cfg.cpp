@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "lathe/frontends/config/text_proto.h"
+#include "lathe/frontends/config/internal/text_proto.h"
 #include "lathe/support/decimal_text.h"
 #include "proto/calibration_config.pb.h"
 

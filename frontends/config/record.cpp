@@ -1,6 +1,6 @@
 #include "lathe/frontends/config/record.h"
 
-#include "lathe/frontends/config/text_proto.h"
+#include "lathe/frontends/config/internal/text_proto.h"
 #include "proto/scale_offset_record.pb.h"
 
 namespace lathe::frontends {

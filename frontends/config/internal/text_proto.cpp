@@ -1,4 +1,4 @@
-#include "lathe/frontends/config/text_proto.h"
+#include "lathe/frontends/config/internal/text_proto.h"
 
 #include <limits>
 #include <string>

@@ -1,4 +1,4 @@
-// Protobuf's text format with errors that say where and what. Internal to this folder.
+// Protobuf's text format with errors that say where and what.
 #pragma once
 
 #include <string_view>
