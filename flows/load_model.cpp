@@ -15,11 +15,22 @@ constexpr int64_t kOldestEmittedOpset = 11;
 constexpr int64_t kNewestEmittedOpset = 22;
 
 // Operators that only the reference's own intermediate models have (its list AMCT_OPERATIONS).
-constexpr std::array<std::string_view, 16> kReferenceOperators = {
-    "IFMR",           "HFMG",       "Recorder",       "AscendAntiQuant",  "AscendWeightQuant",
-    "RetrainQuant",   "RNNRetrainQuant", "MarkedQuantizableModule", "QuantIdentity", "SelectiveMaskGen",
-    "DMQBalancer",    "Conv2dQAT",  "LinearQAT",      "LSTMQAT",          "GRUQAT",
-    "ConvTranspose1dQAT"};
+constexpr std::array<std::string_view, 16> kReferenceOperators = {"IFMR",
+                                                                  "HFMG",
+                                                                  "Recorder",
+                                                                  "AscendAntiQuant",
+                                                                  "AscendWeightQuant",
+                                                                  "RetrainQuant",
+                                                                  "RNNRetrainQuant",
+                                                                  "MarkedQuantizableModule",
+                                                                  "QuantIdentity",
+                                                                  "SelectiveMaskGen",
+                                                                  "DMQBalancer",
+                                                                  "Conv2dQAT",
+                                                                  "LinearQAT",
+                                                                  "LSTMQAT",
+                                                                  "GRUQAT",
+                                                                  "ConvTranspose1dQAT"};
 
 std::string Describe(const ir::Node& node) {
   return fmt::format("node '{}' is {}", node.display_name(), node.op_text());
@@ -42,11 +53,14 @@ QuantizedForm RecognizeQuantizedForm(const ir::Model& model) {
         return {"is a fake-quant model already: " + Describe(node), "run it with 'lathe run'"};
       }
       if (node.FindAttribute("op_data_type") != nullptr) {
-        return {"is a modified model already: " + fmt::format("node '{}' has op_data_type", node.display_name()),
+        return {"is a modified model already: " +
+                    fmt::format("node '{}' has op_data_type", node.display_name()),
                 "finish it with 'lathe save' and its record"};
       }
       for (const std::string_view each : kReferenceOperators) {
-        if (op == each) return {"holds operators of a quantisation run: " + Describe(node), "start from the float model"};
+        if (op == each)
+          return {"holds operators of a quantisation run: " + Describe(node),
+                  "start from the float model"};
       }
     }
   }

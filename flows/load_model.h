@@ -16,13 +16,14 @@ struct LoadedModel {
   std::vector<std::string> notes;
 };
 
-// Reads a float model and prepares it (pipeline kPreparePipeline); its operator set is brought into 11 to 22,
-// the range of emitted models. Errors, besides those of reading: the model is quantised already (the hint
-// names the command that fits); an operator that the conversion of the operator set cannot express.
+// Reads a float model and prepares it (pipeline kPreparePipeline); its operator set is brought into
+// 11 to 22, the range of emitted models. Errors, besides those of reading: the model is quantised
+// already (the hint names the command that fits); an operator that the conversion of the operator
+// set cannot express.
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path);
 
-// Which form of a quantised model this is, as a clause ("it is a deploy model: ..."), with the command that
-// fits; empty for a float model. O(nodes).
+// Which form of a quantised model this is, as a clause ("it is a deploy model: ..."), with the
+// command that fits; empty for a float model. O(nodes).
 struct QuantizedForm {
   std::string what;
   std::string hint;

@@ -10,8 +10,9 @@ StatusOr<OutputPaths> MakeOutputPaths(const std::string& prefix) {
   const std::string name = path.filename().string();
   constexpr size_t kLongestName = 241;
   if (name.size() > kLongestName) {
-    return InvalidInput("output prefix '{}': the name part has {} characters, at most {} are allowed",
-                        prefix, name.size(), kLongestName);
+    return InvalidInput(
+        "output prefix '{}': the name part has {} characters, at most {} are allowed", prefix,
+        name.size(), kLongestName);
   }
   const std::filesystem::path folder = path.parent_path();
   if (!folder.empty()) {

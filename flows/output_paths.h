@@ -14,9 +14,9 @@ struct OutputPaths {
   std::string config;
 };
 
-// The reference's rule (1.1): `prefix` is a folder and the beginning of the files' names. "out/net" gives
-// out/net_deploy_model.onnx, "out/" and "" give deploy_model.onnx in out or here. Creates the folder. Errors:
-// the name part is longer than 241 characters; the folder cannot be made.
+// The reference's rule (1.1): `prefix` is a folder and the beginning of the files' names. "out/net"
+// gives out/net_deploy_model.onnx, "out/" and "" give deploy_model.onnx in out or here. Creates the
+// folder. Errors: the name part is longer than 241 characters; the folder cannot be made.
 StatusOr<OutputPaths> MakeOutputPaths(const std::string& prefix);
 
 }  // namespace lathe::flows

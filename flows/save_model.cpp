@@ -30,7 +30,8 @@ quant::RecordKind KindOf(const passes::QuantLayer& layer) {
   return layer.node->Is("Gemm") ? quant::RecordKind::kGemm : quant::RecordKind::kMatMul;
 }
 
-// Every node a record may name (node-level rules: unlike configuration, not whether weights are shared).
+// Every node a record may name (node-level rules: unlike configuration, not whether weights are
+// shared).
 quant::RecordNetwork NetworkOf(const ir::Model& model) {
   quant::RecordNetwork network;
   for (ir::Node& node : model.graph().nodes()) {
@@ -58,12 +59,14 @@ StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::
   passes::Resources resources;
   resources.Provide(&shared);
   const std::vector<std::string> calibrated = {std::string(passes::facts::kCalibrated)};
-  LATHE_RETURN_IF_ERROR(RunPasses(*model, passes::kLoweringPipeline, resources, calibrated).status());
+  LATHE_RETURN_IF_ERROR(
+      RunPasses(*model, passes::kLoweringPipeline, resources, calibrated).status());
   SavedModels saved;
   saved.deploy = model->Clone();
   LATHE_RETURN_IF_ERROR(RunPasses(*saved.deploy, passes::kDeployPipeline, resources).status());
   saved.fake_quant = std::move(model);
-  LATHE_RETURN_IF_ERROR(RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources).status());
+  LATHE_RETURN_IF_ERROR(
+      RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources).status());
   return saved;
 }
 

@@ -14,9 +14,9 @@ struct SavedModels {
   std::unique_ptr<ir::Model> fake_quant;
 };
 
-// Checks the record against the model (the reference's 2.6) and lowers. `model` is a fused float model, as
-// calibration leaves it or as `modified.onnx` holds it; it is used up. Errors: an empty record; a record that
-// does not fit; a bias that leaves int32.
+// Checks the record against the model (the reference's 2.6) and lowers. `model` is a fused float
+// model, as calibration leaves it or as `modified.onnx` holds it; it is used up. Errors: an empty
+// record; a record that does not fit; a bias that leaves int32.
 StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record);
 
 }  // namespace lathe::flows

@@ -9,11 +9,13 @@ namespace lathe::passes {
 
 // What comes before anything looks at layers.
 //   freeze-inputs   first: constants that are also inputs hide weights from every later pass
-//   name-nodes      before configuration, which calls layers by name; before any pass that removes nodes,
+//   name-nodes      before configuration, which calls layers by name; before any pass that removes
+//   nodes,
 //                   since unnamed nodes are called by their place
 inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes";
 
-// Float graph to float graph with BatchNormalization folded; `skip` names convolutions to leave alone.
+// Float graph to float graph with BatchNormalization folded; `skip` names convolutions to leave
+// alone.
 std::string FusionPipeline(bool do_fusion, std::span<const std::string> skip);
 
 // Fused graph to the graph that is run on calibration data.
