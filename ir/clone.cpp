@@ -37,7 +37,7 @@ class Cloner {
     if (from.notes() != nullptr) rewriter_.SetNotes(to, *from.notes());
   }
 
-  // The value of an attribute that is no body.
+  // The value of an attribute, bodies left out.
   AttributeValue CloneValue(const AttributeValue& value) {
     return std::visit(
         [this](const auto& member) -> AttributeValue {
@@ -50,7 +50,7 @@ class Cloner {
             return mapped;
           } else if constexpr (std::is_same_v<Member, GraphPtr> ||
                                std::is_same_v<Member, std::vector<GraphPtr>>) {
-            return std::monostate();
+            return Member();
           } else {
             return member;
           }
@@ -64,6 +64,7 @@ class Cloner {
     copy.reference = attribute.reference;
     copy.reference_kind = attribute.reference_kind;
     copy.doc = attribute.doc;
+    copy.spelling = attribute.spelling;
     copy.value = CloneValue(attribute.value);
     return copy;
   }
@@ -79,14 +80,13 @@ class Cloner {
     CopyAnnotations(node, copy);
     std::vector<std::pair<const Graph*, Graph*>> bodies;
     for (const Attribute& attribute : node.attributes()) {
+      rewriter_.AddAttribute(copy, CloneAttribute(attribute));
       if (const auto* body = attribute.get_if<GraphPtr>()) {
         bodies.emplace_back(body->get(), &rewriter_.AddBody(copy, attribute.name, false));
       } else if (const auto* several = attribute.get_if<std::vector<GraphPtr>>()) {
         for (const GraphPtr& each : *several) {
           bodies.emplace_back(each.get(), &rewriter_.AddBody(copy, attribute.name, true));
         }
-      } else {
-        rewriter_.AddAttribute(copy, CloneAttribute(attribute));
       }
     }
     absl::flat_hash_map<const Graph*, Graph*> clones(bodies.begin(), bodies.end());
@@ -115,13 +115,17 @@ class Cloner {
   }
 
   void CloneGraph(const Graph& graph, Graph& copy) {
-    rewriter_.SetGraphText(copy, graph.name(), graph.doc(), graph.metadata());
+    rewriter_.SetGraphText(copy, graph.name(), graph.doc(), graph.metadata(), graph.spelling());
     for (const Value* input : graph.inputs()) {
       MapNew(*input, rewriter_.AddGraphInput(copy, input->name(), MapType(input->type_ref())));
     }
     for (const Value* value : graph.initializers()) {
       if (value->kind() == Value::Kind::kGraphInput) {
-        rewriter_.SetDefault(*Map(value), value->tensor());
+        if (value->sparse_tensor() != nullptr) {
+          rewriter_.SetDefault(*Map(value), *value->sparse_tensor());
+        } else {
+          rewriter_.SetDefault(*Map(value), value->tensor());
+        }
       } else if (value->sparse_tensor() != nullptr) {
         MapNew(*value,
                rewriter_.AddSparseInitializer(copy, value->name(), *value->sparse_tensor()));

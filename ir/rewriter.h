@@ -145,7 +145,8 @@ class Rewriter {
   Value& AddOutput(Node& node, Name name, const Type* type);
   void AddAttribute(Node& node, Attribute attribute);
   void SetOverload(Node& node, Name overload) { node.overload_ = overload; }
-  // A body as (next) value of the attribute `name`; `several` makes it an attribute of kind graphs.
+  // A body as (next) value of the attribute `name`, which is appended unless it is the last one;
+  // `several` makes it an attribute of kind graphs.
   Graph& AddBody(Node& node, Name name, bool several);
   Value& AddCapture(Graph& body, Value& outer_of_owner, Name name);
   Value& AddGraphInput(Graph& graph, Name name, const Type* type);
@@ -154,9 +155,11 @@ class Rewriter {
   Value& AddSparseInitializer(Graph& graph, Name name, SparseTensor tensor);
   // Makes `tensor` the default of a graph input.
   void SetDefault(Value& graph_input, Tensor tensor);
+  void SetDefault(Value& graph_input, SparseTensor tensor);
   void AddValueInfo(Graph& graph, ValueInfo info);
   void SetGraphText(Graph& graph, std::string name, std::string doc,
-                    std::vector<std::pair<std::string, std::string>> metadata);
+                    std::vector<std::pair<std::string, std::string>> metadata,
+                    uint8_t spelling = 0);
   void AddQuantizationAnnotation(Graph& graph, std::string message);
   ModelInfo& MutableInfo() { return model_.info_; }
   Function& AddFunction(Name domain, Name name, Name overload);
