@@ -1,8 +1,8 @@
 #include "lathe/frontends/config/ptq_cfg.h"
 
 #include "lathe/frontends/config/internal/text_proto.h"
+#include "lathe/proto/calibration_config.pb.h"
 #include "lathe/support/decimal_text.h"
-#include "proto/calibration_config.pb.h"
 
 namespace lathe::frontends {
 namespace {
