@@ -49,10 +49,9 @@ class Cloner {
             std::vector<const Type*> mapped;
             for (const Type* type : member) mapped.push_back(MapType(type));
             return mapped;
-          } else if constexpr (std::is_same_v<Member, GraphPtr>) {
-            return std::monostate();
-          } else if constexpr (std::is_same_v<Member, std::vector<GraphPtr>>) {
-            return std::vector<GraphPtr>();
+          } else if constexpr (std::is_same_v<Member, GraphPtr> ||
+                               std::is_same_v<Member, std::vector<GraphPtr>>) {
+            return Member();
           } else {
             return member;
           }
@@ -66,6 +65,7 @@ class Cloner {
     copy.reference = attribute.reference;
     copy.reference_kind = attribute.reference_kind;
     copy.doc = attribute.doc;
+    copy.spelling = attribute.spelling;
     copy.value = CloneValue(attribute.value);
     return copy;
   }
@@ -80,16 +80,13 @@ class Cloner {
     rewriter_.SetInputs(copy, inputs);
     std::vector<std::pair<const Graph*, Graph*>> bodies;
     for (const Attribute& attribute : node.attributes()) {
+      rewriter_.AddAttribute(copy, CloneAttribute(attribute));
       if (const auto* body = attribute.get_if<GraphPtr>()) {
         bodies.emplace_back(body->get(), &rewriter_.AddBody(copy, attribute.name, false));
-        rewriter_.SetAttributeDoc(copy, attribute.name, attribute.doc);
       } else if (const auto* several = attribute.get_if<std::vector<GraphPtr>>()) {
-        rewriter_.AddAttribute(copy, CloneAttribute(attribute));
         for (const GraphPtr& each : *several) {
           bodies.emplace_back(each.get(), &rewriter_.AddBody(copy, attribute.name, true));
         }
-      } else {
-        rewriter_.AddAttribute(copy, CloneAttribute(attribute));
       }
     }
     absl::flat_hash_map<const Graph*, Graph*> clones(bodies.begin(), bodies.end());
@@ -119,13 +116,17 @@ class Cloner {
   }
 
   void CloneGraph(const Graph& graph, Graph& copy) {
-    rewriter_.SetGraphText(copy, graph.name(), graph.doc(), graph.metadata());
+    rewriter_.SetGraphText(copy, graph.name(), graph.doc(), graph.metadata(), graph.spelling());
     for (const Value* input : graph.inputs()) {
       MapNew(*input, rewriter_.AddGraphInput(copy, input->name(), MapType(input->type_ref())));
     }
     for (const Value* value : graph.initializers()) {
       if (value->kind() == Value::Kind::kGraphInput) {
-        rewriter_.SetDefault(*Map(value), value->tensor());
+        if (value->sparse_tensor() != nullptr) {
+          rewriter_.SetDefault(*Map(value), *value->sparse_tensor());
+        } else {
+          rewriter_.SetDefault(*Map(value), value->tensor());
+        }
       } else if (value->sparse_tensor() != nullptr) {
         MapNew(*value,
                rewriter_.AddSparseInitializer(copy, value->name(), *value->sparse_tensor()));

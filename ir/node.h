@@ -22,6 +22,7 @@ struct NodeNotes {
   std::vector<std::pair<std::string, std::string>> metadata;
   // Serialised NodeDeviceConfigurationProto messages.
   std::vector<std::string> device_configurations;
+  uint8_t spelling = 0;
 };
 
 // A set of names of original nodes, as one number (see Model::OriginNames).

@@ -206,6 +206,7 @@ void Rewriter::EraseInitializer(Value& value) {
   value.graph_->initializers_erased_ = true;
   if (value.kind() == Value::Kind::kGraphInput) {
     value.tensor_ = {};
+    value.sparse_.reset();
   } else {
     DropValue(value);
   }
@@ -321,6 +322,7 @@ void Rewriter::SetAttribute(Node& node, std::string_view name, AttributeValue va
   EraseBodies(node, *it);
   it->value = std::move(value);
   it->reference = {};
+  it->spelling = 0;
   NotifyChanged(node);
 }
 
@@ -470,22 +472,17 @@ Graph& Rewriter::AddBody(Node& node, Name name, bool several) {
   body->return_node_->graph_ = body.get();
   body->return_node_->is_return_ = true;
   Graph& result = *body;
+  if (node.attributes_.empty() || node.attributes_.back().name != name) {
+    node.attributes_.emplace_back().name = name;
+  }
+  AttributeValue& value = node.attributes_.back().value;
   if (!several) {
-    Attribute attribute;
-    attribute.name = name;
-    attribute.value = std::move(body);
-    node.attributes_.push_back(std::move(attribute));
+    value = std::move(body);
     NotifyChanged(node);
     return result;
   }
-  if (node.attributes_.empty() || node.attributes_.back().name != name ||
-      node.attributes_.back().get_if<std::vector<GraphPtr>>() == nullptr) {
-    Attribute attribute;
-    attribute.name = name;
-    attribute.value = std::vector<GraphPtr>();
-    node.attributes_.push_back(std::move(attribute));
-  }
-  std::get<std::vector<GraphPtr>>(node.attributes_.back().value).push_back(std::move(body));
+  if (!std::holds_alternative<std::vector<GraphPtr>>(value)) value = std::vector<GraphPtr>();
+  std::get<std::vector<GraphPtr>>(value).push_back(std::move(body));
   NotifyChanged(node);
   return result;
 }
@@ -541,13 +538,20 @@ void Rewriter::SetDefault(Value& graph_input, Tensor tensor) {
   graph_input.graph_->initializers_.push_back(&graph_input);
 }
 
+void Rewriter::SetDefault(Value& graph_input, SparseTensor tensor) {
+  graph_input.sparse_ = std::make_unique<SparseTensor>(std::move(tensor));
+  graph_input.graph_->initializers_.push_back(&graph_input);
+}
+
 void Rewriter::AddValueInfo(Graph& graph, ValueInfo info) { graph.value_info_.push_back(info); }
 
 void Rewriter::SetGraphText(Graph& graph, std::string name, std::string doc,
-                            std::vector<std::pair<std::string, std::string>> metadata) {
+                            std::vector<std::pair<std::string, std::string>> metadata,
+                            uint8_t spelling) {
   graph.name_ = std::move(name);
   graph.doc_ = std::move(doc);
   graph.metadata_ = std::move(metadata);
+  graph.spelling_ = spelling;
 }
 
 void Rewriter::AddQuantizationAnnotation(Graph& graph, std::string message) {

@@ -153,7 +153,8 @@ class Rewriter {
   void AddAttribute(Node& node, Attribute attribute);
   void SetAttributeDoc(Node& node, Name attribute, Name doc);
   void SetOverload(Node& node, Name overload) { node.overload_ = overload; }
-  // A body as (next) value of the attribute `name`; `several` makes it an attribute of kind graphs.
+  // A body as (next) value of the attribute `name`, which is appended unless it is the last one;
+  // `several` makes it an attribute of kind graphs.
   Graph& AddBody(Node& node, Name name, bool several);
   // `outer_of_owner` is defined in the graph of the body's owner.
   Value& AddCapture(Graph& body, Value& outer_of_owner);
@@ -163,9 +164,11 @@ class Rewriter {
   Value& AddSparseInitializer(Graph& graph, Name name, SparseTensor tensor);
   // Makes `tensor` the default of a graph input.
   void SetDefault(Value& graph_input, Tensor tensor);
+  void SetDefault(Value& graph_input, SparseTensor tensor);
   void AddValueInfo(Graph& graph, ValueInfo info);
   void SetGraphText(Graph& graph, std::string name, std::string doc,
-                    std::vector<std::pair<std::string, std::string>> metadata);
+                    std::vector<std::pair<std::string, std::string>> metadata,
+                    uint8_t spelling = 0);
   void AddQuantizationAnnotation(Graph& graph, std::string message);
   ModelInfo& MutableInfo() { return model_.info_; }
   Function& AddFunction(Name domain, Name name, Name overload);

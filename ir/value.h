@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lathe/ir/names.h"
+#include "lathe/ir/spelling.h"
 #include "lathe/ir/tensor.h"
 #include "lathe/ir/type.h"
 
@@ -55,6 +56,8 @@ class Use {
 struct ValueNotes {
   std::string doc;
   std::vector<std::pair<std::string, std::string>> metadata;
+  uint8_t spelling = 0;
+  friend bool operator==(const ValueNotes&, const ValueNotes&) = default;
 };
 
 class Value {

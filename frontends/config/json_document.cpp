@@ -134,7 +134,7 @@ class TreeBuilder {
     if (auto* array = std::get_if<JsonArray>(&level.value.value)) {
       array->push_back(std::move(value));
     } else {
-      std::get<JsonObject>(level.value.value).emplace_back(std::move(level.key), std::move(value));
+      std::get<JsonObject>(level.value.value).push_back({std::move(level.key), std::move(value)});
       level.key.clear();
     }
     return true;

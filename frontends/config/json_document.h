@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,14 +13,20 @@
 namespace lathe::frontends {
 
 struct JsonValue;
+struct JsonMember;
 
 using JsonArray = std::vector<JsonValue>;
 // Keys are unique and in the order of the text.
-using JsonObject = std::vector<std::pair<std::string, JsonValue>>;
+using JsonObject = std::vector<JsonMember>;
 
 struct JsonValue {
   // monostate is null. A number without point and exponent is an integer.
   std::variant<std::monostate, bool, int64_t, double, std::string, JsonArray, JsonObject> value;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
 };
 
 // "an integer", "true or false", ...: what a value is, for error messages.

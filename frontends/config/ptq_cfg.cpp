@@ -1,11 +1,8 @@
 #include "lathe/frontends/config/ptq_cfg.h"
 
-#include <algorithm>
-#include <limits>
-
 #include "lathe/frontends/config/internal/text_proto.h"
+#include "lathe/proto/calibration_config.pb.h"
 #include "lathe/support/decimal_text.h"
-#include "proto/calibration_config.pb.h"
 
 namespace lathe::frontends {
 namespace {
@@ -41,11 +38,7 @@ ActivationConfig Read(const proto::HFMGQuantize& message) {
 ArqOptions Read(const proto::ARQuantize& message) {
   ArqOptions options;
   if (message.has_channel_wise()) options.channel_wise = message.channel_wise();
-  if (message.has_quant_bits()) {
-    // Beyond any allowed value, so that a larger one is refused as well and not wrapped around.
-    constexpr uint32_t kMost = std::numeric_limits<int>::max();
-    options.quant_bits = static_cast<int>(std::min(message.quant_bits(), kMost));
-  }
+  if (message.has_quant_bits()) options.quant_bits = message.quant_bits();
   return options;
 }
 

@@ -1,10 +1,12 @@
 #include "lathe/frontends/config/ptq_json.h"
 
-#include <limits>
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lathe/frontends/config/json_document.h"
 #include "lathe/quant/config/value_rules.h"
@@ -159,18 +161,10 @@ StatusOr<bool> IsSecond(const Fields& fields, std::string_view key, std::string_
                       second);
 }
 
-// Any bit width that is not an int is out of range whatever the range.
-Status TakeBits(const Fields& fields, int& bits) {
-  int64_t wide = bits;
-  LATHE_RETURN_IF_ERROR(fields.Take("num_bits", wide));
-  bits = wide < 0 || wide > std::numeric_limits<int>::max() ? -1 : static_cast<int>(wide);
-  return OkStatus();
-}
-
 StatusOr<ActivationConfig> ReadActivation(const Fields& fields) {
   LATHE_RETURN_IF_ERROR(fields.CheckKeys(kActivationKeys));
   ActivationConfig activation;
-  LATHE_RETURN_IF_ERROR(TakeBits(fields, activation.num_bits));
+  LATHE_RETURN_IF_ERROR(fields.Take("num_bits", activation.num_bits));
   LATHE_RETURN_IF_ERROR(fields.Take("asymmetric", activation.asymmetric));
   const std::string_view ifmr_key = FirstOf(fields, kIfmrKeys);
   const std::string_view hfmg_key = FirstOf(fields, kHfmgKeys);
@@ -204,7 +198,7 @@ StatusOr<ActivationConfig> ReadActivation(const Fields& fields) {
 StatusOr<WeightConfig> ReadWeight(const Fields& fields) {
   LATHE_RETURN_IF_ERROR(fields.CheckKeys(kWeightKeys));
   WeightConfig weight;
-  LATHE_RETURN_IF_ERROR(TakeBits(fields, weight.num_bits));
+  LATHE_RETURN_IF_ERROR(fields.Take("num_bits", weight.num_bits));
   LATHE_RETURN_IF_ERROR(fields.Take("channel_wise", weight.channel_wise));
   LATHE_ASSIGN_OR_RETURN(const bool ada,
                          IsSecond(fields, "wts_algo", "arq_quantize", "ada_quantize"));

@@ -1,7 +1,7 @@
 #include "lathe/frontends/config/record.h"
 
 #include "lathe/frontends/config/internal/text_proto.h"
-#include "proto/scale_offset_record.pb.h"
+#include "lathe/proto/scale_offset_record.pb.h"
 
 namespace lathe::frontends {
 namespace {

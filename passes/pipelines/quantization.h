@@ -18,12 +18,16 @@ inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes";
 // alone.
 std::string FusionPipeline(bool do_fusion, std::span<const std::string> skip);
 
-// Fused graph to the graph that is run on calibration data.
-//   mark-quant-points       first: the others follow its marks
+// Which operands are quantised; everything after follows these marks.
+inline constexpr std::string_view kMarkingPipeline = "mark-quant-points";
+
+// Marked graph to the graph that is run on calibration data.
 //   fake-quantize-weights   before observers: activations are observed behind rounded weights
 //   insert-calibration      last: nothing may be rewritten behind an observer's back
-inline constexpr std::string_view kCalibrationPipeline =
-    "mark-quant-points,fake-quantize-weights,insert-calibration";
+inline constexpr std::string_view kCalibrationPipeline = "fake-quantize-weights,insert-calibration";
+
+// Marked graph to the reference's modified model.
+inline constexpr std::string_view kModifiedPipeline = "fake-quantize-weights";
 
 // Calibrated graph to integers (the reference's 4.2, steps 1 to 8).
 //   transpose-gemm-weight   before quantize-weights, so that integers are laid out once

@@ -13,7 +13,7 @@ namespace lathe::quant {
 
 struct ArqOptions {
   std::optional<bool> channel_wise;
-  std::optional<int> quant_bits;
+  std::optional<int64_t> quant_bits;
   bool operator==(const ArqOptions&) const = default;
 };
 

@@ -108,6 +108,7 @@ class Creator {
 
   Status CheckOverrides(std::string_view where, const std::vector<CalibrationOverride>& overrides) {
     std::vector<std::string> targets;
+    targets.reserve(overrides.size());
     for (const CalibrationOverride& entry : overrides) targets.push_back(entry.target);
     LATHE_RETURN_IF_ERROR(CheckUnique(where, targets));
     for (const CalibrationOverride& entry : overrides) {
@@ -242,7 +243,7 @@ class Creator {
     }
     const bool wanted = weight.channel_wise.value_or(true) || IsAlwaysChannelWise(layer.type);
     weight.channel_wise = wanted && !reason.has_value();
-    return std::optional<WeightConfig>(std::move(weight));
+    return std::optional<WeightConfig>(weight);
   }
 
   const NetworkDescription& network_;

@@ -30,7 +30,7 @@ struct HfmgParameters {
 };
 
 struct ActivationConfig {
-  int num_bits = 8;
+  int64_t num_bits = 8;
   std::variant<IfmrParameters, HfmgParameters> algorithm;
   // Absent: as activation_offset says.
   std::optional<bool> asymmetric;
@@ -48,7 +48,7 @@ struct AdaParameters {
 };
 
 struct WeightConfig {
-  int num_bits = 8;
+  int64_t num_bits = 8;
   // Absent: one scale a channel where the layer's type can.
   std::optional<bool> channel_wise;
   // Absent: arq_quantize.

@@ -56,12 +56,12 @@ LayerSettings MakeSettings(const PtqLayerConfig& config, const LayerDescription&
   settings.name = layer.name;
   settings.type = layer.type;
   settings.dmq_balancer_param = config.dmq_balancer_param;
-  settings.activation_bits = config.activation.num_bits;
+  settings.activation_bits = static_cast<int>(config.activation.num_bits);
   settings.with_offset = config.activation.asymmetric.value_or(activation_offset) &&
                          !WhyNotAsymmetric(layer.type).has_value();
   settings.algorithm = config.activation.algorithm;
   const WeightConfig weight = config.weight.value_or(WeightConfig());
-  settings.weight_bits = weight.num_bits;
+  settings.weight_bits = static_cast<int>(weight.num_bits);
   settings.ada = weight.ada;
   if (weight.num_bits == 4) {
     if (const Reason reason = WhyNotInt4Weights(layer)) {

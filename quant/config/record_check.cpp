@@ -195,7 +195,7 @@ Status CheckFields(const LayerRecord& record, const RecordLayer& layer,
 
 Status CheckLayerRecord(const LayerRecord& record, const RecordLayer& layer,
                         const RecordCheckOptions& options) {
-  const Status status = CheckFields(record, layer, options);
+  Status status = CheckFields(record, layer, options);
   if (status.ok()) return status;
   return InvalidInput("record of {}: {}", Quoted(layer.name), std::string(status.message()));
 }

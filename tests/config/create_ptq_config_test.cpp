@@ -51,7 +51,8 @@ AmctConfig ForLayer(const std::string& name, const CalibrationChoice& choice) {
   return simplified;
 }
 
-CalibrationChoice Arq(std::optional<bool> channel_wise, std::optional<int> bits = std::nullopt) {
+CalibrationChoice Arq(std::optional<bool> channel_wise,
+                      std::optional<int64_t> bits = std::nullopt) {
   CalibrationChoice choice;
   choice.weight = ArqOptions{channel_wise, bits};
   return choice;
@@ -357,8 +358,8 @@ TEST(CreatePtqConfig, ErrorsOfSkipFusion) {
             "with BatchNormalization");
   simplified.skip_fusion_layers = {"body.conf"};
   EXPECT_EQ(Error(simplified),
-            "skip_fusion_layers: the model has no layer 'body.conf' (did you mean 'body.conv' or "
-            "'body.dw'?)");
+            "skip_fusion_layers: the model has no layer 'body.conf' (did you mean "
+            "'body.conv'?)");
 }
 
 TEST(CreatePtqConfig, ErrorsOfTheNetwork) {

@@ -132,7 +132,7 @@ TEST(PtqCfg, EndsOfRanges) {
   EXPECT_EQ(created("ifmr_quantize { search_range_end: inf }"),
             "common_config: search_range is [0.7, inf], it must be [a, b] with 0 < a < b");
   EXPECT_EQ(created("arq_quantize { quant_bits: 4294967295 }"),
-            "common_config: num_bits is 2147483647, allowed are 4, 6, 7, 8");
+            "common_config: num_bits is 4294967295, allowed are 4, 6, 7, 8");
   EXPECT_EQ(created("hfmg_quantize { num_of_bins: 4294967295 }"),
             "common_config: num_of_bins is 4294967295, allowed are 1024, 2048, 4096, 8192");
 }

@@ -51,6 +51,7 @@ class FirstError : public google::protobuf::io::ErrorCollector {
       return;
     }
     std::vector<std::string_view> names;
+    names.reserve(descriptor->field_count());
     for (int i = 0; i < descriptor->field_count(); ++i) {
       names.push_back(descriptor->field(i)->name());
     }
