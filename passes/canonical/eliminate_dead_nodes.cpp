@@ -1,8 +1,8 @@
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 
 #include <algorithm>
-
-#include <absl/container/flat_hash_set.h>
+#include <iterator>
+#include <vector>
 
 #include "lathe/passes/core/facts.h"
 
@@ -74,12 +74,10 @@ class Sweeper {
   }
 
   void SweepInitializers(ir::Graph& graph) {
-    absl::flat_hash_set<const ir::Value*> unused;
-    for (const ir::Value* value : graph.initializers()) {
-      if (IsUnusedConstant(*value)) unused.insert(value);
-    }
-    if (unused.empty()) return;
-    rewriter_.EraseInitializers(graph, unused);
+    std::vector<ir::Value*> unused;
+    std::ranges::copy_if(graph.initializers(), std::back_inserter(unused),
+                         [](const ir::Value* value) { return IsUnusedConstant(*value); });
+    for (ir::Value* value : unused) rewriter_.EraseInitializer(*value);
     Removed("initializers", unused.size());
   }
 

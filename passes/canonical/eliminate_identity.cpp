@@ -65,9 +65,8 @@ bool IsInference(const ir::Node& dropout) {
 // The input knows at least as much about itself as the result did.
 void KeepType(ir::Rewriter& rewriter, ir::Value& input, const ir::Value& output) {
   const ir::Type& known = input.type();
-  const bool says_more =
-      known.kind == ir::Type::Kind::kUnknown ||
-      (known.is_tensor() && !known.has_rank() && output.type().is_tensor());
+  const bool says_more = known.kind == ir::Type::Kind::kUnknown ||
+                         (known.is_tensor() && !known.has_rank() && output.type().is_tensor());
   // A graph output keeps the type that was declared for it.
   if (output.type().kind != ir::Type::Kind::kUnknown && (says_more || output.is_graph_output())) {
     rewriter.SetType(input, output.type_ref());
@@ -92,9 +91,7 @@ StatusOr<bool> Run(PassContext& context) {
       {"drop-identity",
        Op("Identity", {Any(kInput)})
            .WhereMatch("no graph output loses its producer", OutputCanMove),
-       [](const Match& match, PassContext& inner) {
-         return HandOn(match, inner, "identities");
-       }},
+       [](const Match& match, PassContext& inner) { return HandOn(match, inner, "identities"); }},
       {"drop-dropout",
        Op("Dropout", {Any(kInput), Optional(Any()), Optional(Any())})
            .Where("the mask is not used", MaskIsUnused)
