@@ -43,8 +43,9 @@ class Graph {
   // Outputs are the inputs of the return node, so a graph output is a use like any other.
   Node* return_node() const { return return_node_; }
   std::span<Use> outputs() const { return return_node_->inputs(); }
-  // Initializers in order, graph inputs with a default among them.
-  std::span<Value* const> initializers() const { return initializers_; }
+  // Initializers in order, graph inputs with a default among them. O(1), O(initializers) after an
+  // erasure.
+  std::span<Value* const> initializers() const;
   // The values that stand for values of enclosing graphs.
   std::span<Value* const> captures() const { return captures_; }
 
@@ -104,7 +105,8 @@ class Graph {
   std::string doc_;
   std::vector<std::pair<std::string, std::string>> metadata_;
   std::vector<Value*> inputs_;
-  std::vector<Value*> initializers_;
+  mutable std::vector<Value*> initializers_;
+  mutable bool initializers_erased_ = false;
   std::vector<Value*> captures_;
   Node* return_node_ = nullptr;
   Node* first_node_ = nullptr;
