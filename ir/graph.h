@@ -95,6 +95,7 @@ class Graph {
   friend class Model;
   friend class Node;
   friend class Rewriter;
+  friend class Verifier;
   friend struct GraphDeleter;
   explicit Graph(Model* model) : model_(model) {}
 
