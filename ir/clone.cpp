@@ -34,6 +34,7 @@ class Cloner {
 
   void MapNew(const Value& from, Value& to) {
     values_.emplace(&from, &to);
+    if (from.kind() != Value::Kind::kCapture) rewriter_.SetType(to, MapType(from.type_ref()));
     if (from.notes() != nullptr) rewriter_.SetNotes(to, *from.notes());
   }
 
@@ -77,7 +78,6 @@ class Cloner {
     std::vector<Value*> inputs;
     for (const Use& use : node.inputs()) inputs.push_back(Map(use.value()));
     rewriter_.SetInputs(copy, inputs);
-    CopyAnnotations(node, copy);
     std::vector<std::pair<const Graph*, Graph*>> bodies;
     for (const Attribute& attribute : node.attributes()) {
       rewriter_.AddAttribute(copy, CloneAttribute(attribute));
@@ -92,10 +92,11 @@ class Cloner {
     absl::flat_hash_map<const Graph*, Graph*> clones(bodies.begin(), bodies.end());
     for (size_t i = 0; i < node.captures().size(); ++i) {
       const Value* inner = node.capture_value(i);
-      Value& made = rewriter_.AddCapture(*clones.at(inner->graph()),
-                                         *Map(node.captures()[i].value()), inner->name());
+      Value& made =
+          rewriter_.AddCapture(*clones.at(inner->graph()), *Map(node.captures()[i].value()));
       MapNew(*inner, made);
     }
+    CopyAnnotations(node, copy);
     for (const auto& [body, clone] : bodies) CloneGraph(*body, *clone);
     for (const Value* output : node.outputs()) {
       MapNew(*output, rewriter_.AddOutput(copy, output->name(), MapType(output->type_ref())));
@@ -109,8 +110,8 @@ class Cloner {
   }
 
   void CopyAnnotations(const Node& node, Node& copy) {
-    for (size_t i = 0; i < node.inputs().size(); ++i) {
-      rewriter_.SetAnnotation(copy.inputs()[i], node.inputs()[i].annotation());
+    for (size_t i = 0; i < node.operands().size(); ++i) {
+      rewriter_.SetAnnotation(copy.operands()[i], node.operands()[i].annotation());
     }
   }
 
@@ -137,11 +138,10 @@ class Cloner {
     for (const Use& output : graph.outputs()) rewriter_.AddGraphOutput(copy, Map(output.value()));
     CopyAnnotations(*graph.return_node(), *copy.return_node());
     for (ValueInfo info : graph.value_info()) {
+      if (info.value != nullptr && info.value->erased()) continue;
       info.type = MapType(info.type);
       if (info.value != nullptr) {
-        const auto it = values_.find(info.value);
-        info.name = info.value->name();
-        info.value = it == values_.end() ? nullptr : it->second;
+        info.value = Map(info.value);
       }
       rewriter_.AddValueInfo(copy, info);
     }

@@ -17,7 +17,8 @@ class Function;
 
 // A value_info entry of the file. Most belong to a value, whose present name, type and notes export
 // writes. One that names no value of the graph (left behind by another tool), or says something
-// else than the value's definition, is kept as it is.
+// else than the value's definition, is kept as it is. The entry of a value that was erased since
+// stays in the list and stands for nothing.
 struct ValueInfo {
   Value* value = nullptr;
   // Only when value is null; notes may be null.
@@ -48,8 +49,8 @@ class Graph {
   // Outputs are the inputs of the return node, so a graph output is a use like any other.
   Node* return_node() const { return return_node_; }
   std::span<Use> outputs() const { return return_node_->inputs(); }
-  // Initializers in order, graph inputs with a default among them.
-  std::span<Value* const> initializers() const { return initializers_; }
+  // Initializers in order, graph inputs with a default among them. O(1), O(initializers) after an erasure.
+  std::span<Value* const> initializers() const;
   // The values that stand for values of enclosing graphs.
   std::span<Value* const> captures() const { return captures_; }
 
@@ -101,7 +102,6 @@ class Graph {
   friend class Rewriter;
   friend struct GraphDeleter;
   explicit Graph(Model* model) : model_(model) {}
-  void Renumber() const;
 
   Model* model_;
   Node* owner_ = nullptr;
@@ -111,13 +111,13 @@ class Graph {
   std::vector<std::pair<std::string, std::string>> metadata_;
   uint8_t spelling_ = 0;
   std::vector<Value*> inputs_;
-  std::vector<Value*> initializers_;
+  mutable std::vector<Value*> initializers_;
+  mutable bool initializers_erased_ = false;
   std::vector<Value*> captures_;
   Node* return_node_ = nullptr;
   Node* first_node_ = nullptr;
   Node* last_node_ = nullptr;
   size_t num_nodes_ = 0;
-  mutable bool order_valid_ = true;
   std::vector<ValueInfo> value_info_;
   std::vector<std::string> quantization_annotations_;
 };
