@@ -74,7 +74,7 @@ ir::Value* Find(ir::Rewriter& rewriter, Scope& scope, ir::Name name) {
   if (scope.outer == nullptr) return nullptr;
   ir::Value* outer = Find(rewriter, *scope.outer, name);
   if (outer == nullptr) return nullptr;
-  ir::Value& inner = rewriter.AddCapture(*scope.graph, *outer, name);
+  ir::Value& inner = rewriter.AddCapture(*scope.graph, *outer);
   scope.values.emplace(name, &inner);
   return &inner;
 }
