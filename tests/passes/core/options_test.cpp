@@ -77,16 +77,18 @@ TEST(Options, WrongOnesAreRefused) {
   EXPECT_EQ(Message(OptionValues().Parse("max", "1")), "there is no option 'max': it takes none");
   EXPECT_EQ(Message(values.Parse("fast", "1")),
             "option 'fast' is a boolean, and '1' is not one: write true or false");
-  EXPECT_EQ(Message(values.Parse("max", "3.5")), "option 'max' is an integer, and '3.5' is not one");
+  EXPECT_EQ(Message(values.Parse("max", "3.5")),
+            "option 'max' is an integer, and '3.5' is not one");
   EXPECT_EQ(Message(values.Parse("max", "99999999999999999999")),
             "option 'max' is an integer, and '99999999999999999999' is not one");
   EXPECT_EQ(Message(values.Parse("ratio", "")), "option 'ratio' is a number, and '' is not one");
   EXPECT_EQ(Message(values.Parse("mode", "\"open")),
-            "option 'mode' is a text, and '\"open' is not one: the quote is not closed");
-  EXPECT_EQ(Message(values.Parse("mode", "\"a\" b")),
-            "option 'mode' is a text, and '\"a\" b' is not one: ' b' follows the closing quote");
+            "option 'mode' is a text, and '\\\"open' is not one: the quote is not closed");
+  EXPECT_EQ(
+      Message(values.Parse("mode", "\"a\" b")),
+      "option 'mode' is a text, and '\\\"a\\\" b' is not one: ' b' follows the closing quote");
   EXPECT_EQ(Message(values.Parse("mode", "\"a\\n\"")),
-            "option 'mode' is a text, and '\"a\\\\n\"' is not one: only \\\" and \\\\ are "
+            "option 'mode' is a text, and '\\\"a\\\\n\\\"' is not one: only \\\" and \\\\ are "
             "understood after a backslash");
   EXPECT_EQ(Message(values.Parse("skip", "[a,,b]")),
             "option 'skip' is a list of texts, and '[a,,b]' is not one: an item is empty; write "
@@ -96,9 +98,10 @@ TEST(Options, WrongOnesAreRefused) {
             "the last ','");
   EXPECT_EQ(Message(values.Parse("skip", "[a")),
             "option 'skip' is a list of texts, and '[a' is not one: ']' is missing");
-  EXPECT_EQ(Message(values.Parse("skip", "[\"a\"b]")),
-            "option 'skip' is a list of texts, and '[\"a\"b]' is not one: ',' is missing before "
-            "'b'");
+  EXPECT_EQ(
+      Message(values.Parse("skip", "[\"a\"b]")),
+      "option 'skip' is a list of texts, and '[\\\"a\\\"b]' is not one: ',' is missing before "
+      "'b'");
   // Nothing was set.
   EXPECT_EQ(values, OptionValues(Descriptors()));
 }
