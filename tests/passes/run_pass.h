@@ -1,8 +1,9 @@
-// Runs one pass in a test.
+// Runs one pass in a test, with the verifier before and after.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include "lathe/ir/verifier.h"
 #include "lathe/passes/core/pass_manager.h"
 #include "lathe/passes/pipelines/all_passes.h"
 
@@ -12,7 +13,9 @@ namespace lathe::passes {
 inline PassReport RunPass(ir::Model& model, std::string_view pass) {
   PassRegistry registry;
   EXPECT_TRUE(RegisterAllPasses(registry).ok());
-  const StatusOr<PipelineReport> report = RunPipeline(model, pass, registry);
+  PassManagerOptions options;
+  options.verify = ir::VerifyModel;
+  const StatusOr<PipelineReport> report = RunPipeline(model, pass, registry, {}, options);
   EXPECT_TRUE(report.ok()) << FormatError(report.status());
   if (!report.ok() || report->passes.empty()) return {};
   return report->passes.front();
