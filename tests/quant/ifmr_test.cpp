@@ -243,42 +243,56 @@ TEST(Ifmr, TheEstimateStandsInForAPass) {
             "the losses of an activation's candidates cannot be estimated");
 }
 
+// What is left after each pass, and the result.
+struct Course {
+  std::vector<size_t> survivors;
+  ActivationRange range;
+
+  bool operator==(const Course&) const = default;
+};
+
+Course RunInThreads(const IfmrOptions& options, std::span<const float> values,
+                    size_t thread_count) {
+  auto observer = MakeObserver(options, values.size());
+  Course course;
+  for (bool decided = false; !decided;) {
+    std::atomic<size_t> next = 0;
+    constexpr size_t kPiece = 13333;
+    const auto work = [&] {
+      IfmrScratch scratch;
+      for (;;) {
+        const size_t begin = next.fetch_add(kPiece);
+        if (begin >= values.size()) return;
+        const size_t length = std::min(kPiece, values.size() - begin);
+        EXPECT_TRUE(observer->Observe(values.subspan(begin, length), scratch).ok());
+      }
+    };
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < thread_count; ++i) threads.emplace_back(work);
+    for (std::thread& thread : threads) thread.join();
+    decided = observer->FinishPass().value();
+    course.survivors.push_back(observer->survivors());
+  }
+  course.range = observer->result();
+  return course;
+}
+
 TEST(Ifmr, ThreadsDoNotChangeTheResult) {
   std::vector<float> values = Normal(200000, 11);
   // The range grows late, so that threads work with different bin widths.
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i < 20000) values[i] *= i < 10000 ? 0.01f : 0.1f;
-  }
-  const IfmrOptions options{.search_step = 0.0002};
-  auto alone = MakeObserver(options, values.size());
-  const ActivationRange expected = Calibrate(*alone, values, values.size());
-  EXPECT_EQ(expected, ChooseIfmr(options, values).range);
-  for (const size_t thread_count : {2u, 3u, 8u}) {
-    auto observer = MakeObserver(options, values.size());
-    size_t survivors = 0;
-    for (;;) {
-      std::atomic<size_t> next = 0;
-      constexpr size_t kPiece = 13333;
-      const auto work = [&] {
-        IfmrScratch scratch;
-        for (;;) {
-          const size_t begin = next.fetch_add(kPiece);
-          if (begin >= values.size()) return;
-          EXPECT_TRUE(observer
-                          ->Observe(std::span(values).subspan(
-                                        begin, std::min(kPiece, values.size() - begin)),
-                                    scratch)
-                          .ok());
-        }
-      };
-      std::vector<std::thread> threads;
-      for (size_t i = 0; i < thread_count; ++i) threads.emplace_back(work);
-      for (std::thread& thread : threads) thread.join();
-      if (*observer->FinishPass()) break;
-      survivors = observer->survivors();
+  for (size_t i = 0; i < 20000; ++i) values[i] *= i < 10000 ? 0.01f : 0.1f;
+  for (const IfmrOptions& options :
+       {IfmrOptions{}, IfmrOptions{.search_step = 0.0005, .asymmetric = false},
+        IfmrOptions{.max_percentile = 0.999, .min_percentile = 0.99},
+        IfmrOptions{.num_bits = 16}}) {
+    const Course expected = RunInThreads(options, values, 1);
+    EXPECT_EQ(expected.range, ChooseIfmr(options, values).range);
+    if (options.num_bits == 16) {
+      EXPECT_EQ(expected.survivors, (std::vector<size_t>{61, 1}));
     }
-    EXPECT_GT(survivors, 1u);
-    EXPECT_EQ(observer->result(), expected);
+    for (const size_t thread_count : {2u, 3u, 8u}) {
+      EXPECT_EQ(RunInThreads(options, values, thread_count), expected);
+    }
   }
 }
 
