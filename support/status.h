@@ -1,6 +1,6 @@
-// Errors. Nothing in Lathe throws across a public header: a function that can fail returns Status or
-// StatusOr<T>. A status carries one clear sentence, and beside it the file, node and pass it concerns and a
-// hint what to do, so that every surface (driver, Python, C API) shows them alike.
+// Errors. Nothing in Lathe throws across a public header: a function that can fail returns Status
+// or StatusOr<T>. A status carries one clear sentence, and beside it the file, node and pass it
+// concerns and a hint what to do, so that every surface (driver, Python, C API) shows them alike.
 #pragma once
 
 #include <optional>
@@ -30,6 +30,9 @@ std::optional<std::string> GetContext(const Status& status, ErrorContext what);
 
 // One line: "FILE: node 'N': pass P: message (hint)". Parts that are unknown are left out.
 std::string FormatError(const Status& status);
+
+// The same error with "PLACE: " in front of its message; an OK status is returned unchanged.
+Status AtPlace(const Status& status, std::string_view place);
 
 // The input (model, data, configuration) is wrong.
 template <typename... Args>
@@ -65,8 +68,8 @@ Status InternalError(fmt::format_string<Args...> format, Args&&... args) {
 #define LATHE_CONCAT_INNER(a, b) a##b
 #define LATHE_CONCAT(a, b) LATHE_CONCAT_INNER(a, b)
 
-#define LATHE_RETURN_IF_ERROR(expression)                         \
-  do {                                                            \
+#define LATHE_RETURN_IF_ERROR(expression)                                                     \
+  do {                                                                                        \
     if (::lathe::Status lathe_status = (expression); !lathe_status.ok()) return lathe_status; \
   } while (false)
 

@@ -1,0 +1,19 @@
+// Writes tensors as NumPy's .npy array files.
+#pragma once
+
+#include <string>
+
+#include "lathe/ir/tensor.h"
+#include "lathe/support/status.h"
+
+namespace lathe::backends {
+
+// The bytes before a tensor's elements (format version 1.0, C order, padded to 64 bytes as NumPy
+// does), which then follow as they are stored. bfloat16 has no NumPy type: WriteNpy stores it as
+// f4, which holds it exactly. Errors: strings and types that NumPy has not.
+StatusOr<std::string> NpyHeaderBytes(ir::ElementType type, std::span<const int64_t> dims);
+
+// Writes `tensor` to `path`; the file appears whole or not at all. Errors carry the file.
+Status WriteNpy(const std::string& path, const ir::Tensor& tensor);
+
+}  // namespace lathe::backends

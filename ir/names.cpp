@@ -1,0 +1,23 @@
+#include "lathe/ir/names.h"
+
+namespace lathe::ir {
+
+Name NameTable::Intern(std::string_view text) {
+  if (text.empty()) return {};
+  if (const auto it = ids_.find(text); it != ids_.end()) return {it->second};
+  const auto id = static_cast<uint32_t>(strings_.size());
+  const std::string& stored = strings_.emplace_back(text);
+  ids_.emplace(stored, id);
+  return {id};
+}
+
+bool NameTable::Find(std::string_view text, Name* name) const {
+  *name = {};
+  if (text.empty()) return true;
+  const auto it = ids_.find(text);
+  if (it == ids_.end()) return false;
+  name->id = it->second;
+  return true;
+}
+
+}  // namespace lathe::ir
