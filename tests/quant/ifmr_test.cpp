@@ -221,6 +221,16 @@ TEST(Ifmr, LowPercentilesOfMuchDataTakeAnotherPass) {
   EXPECT_GE(passes, 2);
 }
 
+TEST(Ifmr, OneBinTakesMoreValuesThanAWordCounts) {
+  // The words that are added up count to 2^22 - 1.
+  std::vector<float> values((size_t{1} << 22) + 100000, 1.0f);
+  const std::vector<float> some = Normal(1000, 4);
+  std::copy(some.begin(), some.end(), values.begin());
+  const IfmrOptions options{
+      .search_range_start = 0.9, .search_range_end = 1.1, .search_step = 0.05, .asymmetric = false};
+  EXPECT_EQ(Calibrate(options, values), ChooseIfmr(options, values).range);
+}
+
 TEST(Ifmr, TheEstimateStandsInForAPass) {
   const std::vector<float> values = Normal(100000, 9);
   IfmrScratch scratch;
