@@ -1,6 +1,10 @@
 # Installs headers, libraries and the package files behind find_package(Lathe).
 include(CMakePackageConfigHelpers)
-foreach(folder support ir quant eval passes frontends backends runtime flows)
+set(folders support ir quant eval passes frontends backends)
+if(LATHE_RUNTIME)
+  list(APPEND folders runtime flows)
+endif()
+foreach(folder ${folders})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe
     FILES_MATCHING PATTERN "*.h" PATTERN "internal" EXCLUDE)
 endforeach()

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lathe/ir/names.h"
+#include "lathe/ir/spelling.h"
 #include "lathe/ir/tensor.h"
 #include "lathe/ir/type.h"
 
@@ -55,6 +56,7 @@ struct Attribute {
   Name reference;
   AttributeKind reference_kind = AttributeKind::kUndefined;
   Name doc;
+  uint8_t spelling = 0;
 
   AttributeKind kind() const {
     return reference.empty() ? static_cast<AttributeKind>(value.index()) : reference_kind;

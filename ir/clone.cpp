@@ -34,10 +34,11 @@ class Cloner {
 
   void MapNew(const Value& from, Value& to) {
     values_.emplace(&from, &to);
+    if (from.kind() != Value::Kind::kCapture) rewriter_.SetType(to, MapType(from.type_ref()));
     if (from.notes() != nullptr) rewriter_.SetNotes(to, *from.notes());
   }
 
-  // The value of an attribute that is no body.
+  // The value of an attribute, bodies left out.
   AttributeValue CloneValue(const AttributeValue& value) {
     return std::visit(
         [this](const auto& member) -> AttributeValue {
@@ -50,7 +51,7 @@ class Cloner {
             return mapped;
           } else if constexpr (std::is_same_v<Member, GraphPtr> ||
                                std::is_same_v<Member, std::vector<GraphPtr>>) {
-            return std::monostate();
+            return Member();
           } else {
             return member;
           }
@@ -64,6 +65,7 @@ class Cloner {
     copy.reference = attribute.reference;
     copy.reference_kind = attribute.reference_kind;
     copy.doc = attribute.doc;
+    copy.spelling = attribute.spelling;
     copy.value = CloneValue(attribute.value);
     return copy;
   }
@@ -76,26 +78,25 @@ class Cloner {
     std::vector<Value*> inputs;
     for (const Use& use : node.inputs()) inputs.push_back(Map(use.value()));
     rewriter_.SetInputs(copy, inputs);
-    CopyAnnotations(node, copy);
     std::vector<std::pair<const Graph*, Graph*>> bodies;
     for (const Attribute& attribute : node.attributes()) {
+      rewriter_.AddAttribute(copy, CloneAttribute(attribute));
       if (const auto* body = attribute.get_if<GraphPtr>()) {
         bodies.emplace_back(body->get(), &rewriter_.AddBody(copy, attribute.name, false));
       } else if (const auto* several = attribute.get_if<std::vector<GraphPtr>>()) {
         for (const GraphPtr& each : *several) {
           bodies.emplace_back(each.get(), &rewriter_.AddBody(copy, attribute.name, true));
         }
-      } else {
-        rewriter_.AddAttribute(copy, CloneAttribute(attribute));
       }
     }
     absl::flat_hash_map<const Graph*, Graph*> clones(bodies.begin(), bodies.end());
     for (size_t i = 0; i < node.captures().size(); ++i) {
       const Value* inner = node.capture_value(i);
-      Value& made = rewriter_.AddCapture(*clones.at(inner->graph()),
-                                         *Map(node.captures()[i].value()), inner->name());
+      Value& made =
+          rewriter_.AddCapture(*clones.at(inner->graph()), *Map(node.captures()[i].value()));
       MapNew(*inner, made);
     }
+    CopyAnnotations(node, copy);
     for (const auto& [body, clone] : bodies) CloneGraph(*body, *clone);
     for (const Value* output : node.outputs()) {
       MapNew(*output, rewriter_.AddOutput(copy, output->name(), MapType(output->type_ref())));
@@ -109,19 +110,23 @@ class Cloner {
   }
 
   void CopyAnnotations(const Node& node, Node& copy) {
-    for (size_t i = 0; i < node.inputs().size(); ++i) {
-      rewriter_.SetAnnotation(copy.inputs()[i], node.inputs()[i].annotation());
+    for (size_t i = 0; i < node.operands().size(); ++i) {
+      rewriter_.SetAnnotation(copy.operands()[i], node.operands()[i].annotation());
     }
   }
 
   void CloneGraph(const Graph& graph, Graph& copy) {
-    rewriter_.SetGraphText(copy, graph.name(), graph.doc(), graph.metadata());
+    rewriter_.SetGraphText(copy, graph.name(), graph.doc(), graph.metadata(), graph.spelling());
     for (const Value* input : graph.inputs()) {
       MapNew(*input, rewriter_.AddGraphInput(copy, input->name(), MapType(input->type_ref())));
     }
     for (const Value* value : graph.initializers()) {
       if (value->kind() == Value::Kind::kGraphInput) {
-        rewriter_.SetDefault(*Map(value), value->tensor());
+        if (value->sparse_tensor() != nullptr) {
+          rewriter_.SetDefault(*Map(value), *value->sparse_tensor());
+        } else {
+          rewriter_.SetDefault(*Map(value), value->tensor());
+        }
       } else if (value->sparse_tensor() != nullptr) {
         MapNew(*value,
                rewriter_.AddSparseInitializer(copy, value->name(), *value->sparse_tensor()));
@@ -133,11 +138,10 @@ class Cloner {
     for (const Use& output : graph.outputs()) rewriter_.AddGraphOutput(copy, Map(output.value()));
     CopyAnnotations(*graph.return_node(), *copy.return_node());
     for (ValueInfo info : graph.value_info()) {
+      if (info.value != nullptr && info.value->erased()) continue;
       info.type = MapType(info.type);
       if (info.value != nullptr) {
-        const auto it = values_.find(info.value);
-        info.name = info.value->name();
-        info.value = it == values_.end() ? nullptr : it->second;
+        info.value = Map(info.value);
       }
       rewriter_.AddValueInfo(copy, info);
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,12 +15,16 @@ namespace lathe::ir {
 
 class Function;
 
-// A value_info entry of the file. Most belong to a value; one that names no value of the graph
-// (left behind by another tool) is kept as it is.
+// A value_info entry of the file. Most belong to a value, whose present name, type and notes export
+// writes. One that names no value of the graph (left behind by another tool), or says something
+// else than the value's definition, is kept as it is. The entry of a value that was erased since
+// stays in the list and stands for nothing.
 struct ValueInfo {
   Value* value = nullptr;
-  Name name;  // only when value is null
+  // Only when value is null; notes may be null.
+  Name name;
   const Type* type = nullptr;
+  std::shared_ptr<const ValueNotes> notes = nullptr;
 };
 
 class Graph {
@@ -37,13 +42,15 @@ class Graph {
   const std::string& name() const { return name_; }
   const std::string& doc() const { return doc_; }
   const std::vector<std::pair<std::string, std::string>>& metadata() const { return metadata_; }
+  // Of the graph, or of the function whose body it is.
+  uint8_t spelling() const { return spelling_; }
 
   std::span<Value* const> inputs() const { return inputs_; }
   // Outputs are the inputs of the return node, so a graph output is a use like any other.
   Node* return_node() const { return return_node_; }
   std::span<Use> outputs() const { return return_node_->inputs(); }
-  // Initializers in order, graph inputs with a default among them.
-  std::span<Value* const> initializers() const { return initializers_; }
+  // Initializers in order, graph inputs with a default among them. O(1), O(initializers) after an erasure.
+  std::span<Value* const> initializers() const;
   // The values that stand for values of enclosing graphs.
   std::span<Value* const> captures() const { return captures_; }
 
@@ -95,7 +102,6 @@ class Graph {
   friend class Rewriter;
   friend struct GraphDeleter;
   explicit Graph(Model* model) : model_(model) {}
-  void Renumber() const;
 
   Model* model_;
   Node* owner_ = nullptr;
@@ -103,14 +109,15 @@ class Graph {
   std::string name_;
   std::string doc_;
   std::vector<std::pair<std::string, std::string>> metadata_;
+  uint8_t spelling_ = 0;
   std::vector<Value*> inputs_;
-  std::vector<Value*> initializers_;
+  mutable std::vector<Value*> initializers_;
+  mutable bool initializers_erased_ = false;
   std::vector<Value*> captures_;
   Node* return_node_ = nullptr;
   Node* first_node_ = nullptr;
   Node* last_node_ = nullptr;
   size_t num_nodes_ = 0;
-  mutable bool order_valid_ = true;
   std::vector<ValueInfo> value_info_;
   std::vector<std::string> quantization_annotations_;
 };

@@ -24,7 +24,10 @@ namespace lathe::ir {
 struct OpsetImport {
   std::string domain;
   int64_t version = 0;
-  friend bool operator==(const OpsetImport&, const OpsetImport&) = default;
+  uint8_t spelling = 0;
+  friend bool operator==(const OpsetImport& a, const OpsetImport& b) {
+    return a.domain == b.domain && a.version == b.version;
+  }
 };
 
 // A local function: an operator that the model itself defines.

@@ -24,7 +24,7 @@ bool Node::Is(std::string_view op) const {
 }
 
 bool Node::IsBefore(const Node& other) const {
-  if (!graph_->order_valid_) graph_->Renumber();
+  if (is_return_ || other.is_return_) return !is_return_;
   return order_ < other.order_;
 }
 

@@ -22,6 +22,7 @@ struct NodeNotes {
   std::vector<std::pair<std::string, std::string>> metadata;
   // Serialised NodeDeviceConfigurationProto messages.
   std::vector<std::string> device_configurations;
+  uint8_t spelling = 0;
 };
 
 // A set of names of original nodes, as one number (see Model::OriginNames).
@@ -50,7 +51,7 @@ class Node {
   Model& model() const;
   Node* next() const { return next_; }
   Node* previous() const { return previous_; }
-  // Comes before `other` in the node list of their graph. Amortised O(1).
+  // Comes before `other` in the node list of their graph; the return node comes last. O(1).
   bool IsBefore(const Node& other) const;
   // The pseudo node whose inputs are the graph's outputs; not in the node list.
   bool is_return() const { return is_return_; }
@@ -105,10 +106,11 @@ class Node {
   Node* previous_ = nullptr;
   Node* next_ = nullptr;
   std::unique_ptr<Use[]> operands_;
+  // Grows along the node list; see Rewriter::Link.
+  uint64_t order_ = 0;
   uint32_t num_inputs_ = 0;
   uint32_t num_captures_ = 0;
   uint32_t operand_capacity_ = 0;
-  mutable uint32_t order_ = 0;
   absl::InlinedVector<Value*, 1> outputs_;
   std::vector<Attribute> attributes_;
   std::vector<Value*> capture_values_;

@@ -7,19 +7,18 @@
 
 namespace lathe::ir {
 
-// --- Making nodes
-// ---------------------------------------------------------------------------------------
+// ---- Making nodes ----
 
 Node& Rewriter::CreateNode(Graph& graph, Node* before, NodeSpec spec) {
   const Name name = spec.name.empty() ? Name{} : model_.UniqueNodeName(spec.name);
-  Node& node = InsertNode(graph, before, model_.Intern(spec.op), model_.Intern(spec.domain), name);
-  SetInputs(node, spec.inputs);
+  Node& node = LinkNewNode(graph, before, model_.Intern(spec.op), model_.Intern(spec.domain), name);
+  LinkInputs(node, spec.inputs);
   for (auto& [key, value] : spec.attributes) {
     Attribute attribute;
     attribute.name = model_.Intern(key);
     attribute.value =
         std::visit([](auto& plain) -> AttributeValue { return std::move(plain); }, value);
-    AddAttribute(node, std::move(attribute));
+    node.attributes_.push_back(std::move(attribute));
   }
   for (size_t i = 0; i < spec.outputs.size(); ++i) {
     std::string wanted = spec.outputs[i];
@@ -27,7 +26,7 @@ Node& Rewriter::CreateNode(Graph& graph, Node* before, NodeSpec spec) {
       wanted =
           fmt::format("{}.output{}", name.empty() ? spec.op : std::string(model_.Text(name)), i);
     }
-    AddOutput(node, model_.UniqueValueName(wanted), model_.unknown_type());
+    LinkNewOutput(node, model_.UniqueValueName(wanted), model_.unknown_type());
   }
   for (RewriteListener* listener : listeners_) listener->OnNodeCreated(node);
   return node;
@@ -46,8 +45,7 @@ Rewriter::OriginScope::OriginScope(Rewriter& rewriter, Node& node)
   rewriter.origin_ = node.origin();
 }
 
-// --- Changing uses
-// --------------------------------------------------------------------------------------
+// ---- Changing uses ----
 
 void Rewriter::ReplaceUse(Use& use, Value* value) {
   Value* old_value = use.value_;
@@ -68,7 +66,8 @@ bool Rewriter::TakesOutputName(const Value& to) const {
 
 void Rewriter::ReplaceValue(Value& from, Value& to) {
   if (&from == &to) return;
-  const bool keeps_name = from.is_graph_output() && from.graph()->owner() == nullptr;
+  const bool keeps_name = from.kind() != Value::Kind::kGraphInput && from.is_graph_output() &&
+                          from.graph()->owner() == nullptr;
   if (!keeps_name) return ReplaceAllUses(from, to);
   const Name name = from.name();
   if (TakesOutputName(to)) {
@@ -126,7 +125,7 @@ void Rewriter::TruncateInputs(Node& node, size_t count) {
     node.operands_[to].index_ = to;
   }
   node.num_inputs_ = static_cast<uint32_t>(count);
-  for (RewriteListener* listener : listeners_) listener->OnNodeChanged(node);
+  NotifyChanged(node);
 }
 
 void Rewriter::GrowOperands(Node& node, uint32_t capacity) {
@@ -151,8 +150,7 @@ void Rewriter::InsertOperand(Node& node, uint32_t position, Value* value) {
   UseList::Add(use, value);
 }
 
-// --- Removing
-// -------------------------------------------------------------------------------------------
+// ---- Removing ----
 
 void Rewriter::DropValue(Value& value) {
   value.erased_ = true;
@@ -183,8 +181,19 @@ void Rewriter::EraseBody(Graph& body) {
     node = previous;
   }
   for (Value* value : body.inputs_) DropValue(*value);
-  for (Value* value : body.initializers_) DropValue(*value);
+  for (Value* value : body.initializers()) DropValue(*value);
   for (Value* value : body.captures_) DropValue(*value);
+}
+
+void Rewriter::EraseBodies(Node& node, Attribute& attribute) {
+  absl::flat_hash_set<const Graph*> gone;
+  if (const auto* body = attribute.get_if<GraphPtr>()) gone.insert(body->get());
+  if (const auto* several = attribute.get_if<std::vector<GraphPtr>>()) {
+    for (const GraphPtr& body : *several) gone.insert(body.get());
+  }
+  if (gone.empty()) return;
+  for (const Graph* body : gone) EraseBody(const_cast<Graph&>(*body));
+  EraseCapturesIf(node, [&](const Value& inner) { return gone.contains(inner.graph()); });
 }
 
 void Rewriter::Erase(Node& node) {
@@ -194,33 +203,22 @@ void Rewriter::Erase(Node& node) {
 }
 
 void Rewriter::EraseInitializer(Value& value) {
-  std::vector<Value*>& list = value.graph_->initializers_;
-  list.erase(std::find(list.begin(), list.end(), &value));
+  value.graph_->initializers_erased_ = true;
   if (value.kind() == Value::Kind::kGraphInput) {
     value.tensor_ = {};
+    value.sparse_.reset();
   } else {
     DropValue(value);
   }
 }
 
-void Rewriter::EraseInitializers(Graph& graph, const absl::flat_hash_set<const Value*>& values) {
-  std::erase_if(graph.initializers_, [&](Value* value) {
-    if (!values.contains(value)) return false;
-    if (value->kind() == Value::Kind::kGraphInput) {
-      value->tensor_ = {};
-    } else {
-      DropValue(*value);
-    }
-    return true;
-  });
-}
-
-void Rewriter::EraseUnusedCaptures(Node& node) {
+template <typename Predicate>
+void Rewriter::EraseCapturesIf(Node& node, Predicate goes) {
   uint32_t kept = 0;
   for (uint32_t i = 0; i < node.num_captures_; ++i) {
     Use& from = node.operands_[node.num_inputs_ + i];
     Value* inner = node.capture_values_[i];
-    if (!inner->has_uses()) {
+    if (goes(*inner)) {
       UseList::Remove(from);
       std::erase(inner->graph_->captures_, inner);
       DropValue(*inner);
@@ -235,12 +233,17 @@ void Rewriter::EraseUnusedCaptures(Node& node) {
     }
     ++kept;
   }
+  if (kept == node.num_captures_) return;
   node.num_captures_ = kept;
   node.capture_values_.resize(kept);
+  NotifyChanged(node);
 }
 
-// --- Moving and changing nodes
-// --------------------------------------------------------------------------
+void Rewriter::EraseUnusedCaptures(Node& node) {
+  EraseCapturesIf(node, [](const Value& inner) { return !inner.has_uses(); });
+}
+
+// ---- Moving and changing nodes ----
 
 void Rewriter::Link(Node& node, Graph& graph, Node* before) {
   Node* after = before != nullptr ? before->previous_ : graph.last_node_;
@@ -250,24 +253,40 @@ void Rewriter::Link(Node& node, Graph& graph, Node* before) {
   (after != nullptr ? after->next_ : graph.first_node_) = &node;
   (before != nullptr ? before->previous_ : graph.last_node_) = &node;
   ++graph.num_nodes_;
-  if (!graph.order_valid_) return;
-  // A number between the neighbours'; where there is none, numbers are dealt anew when next asked
-  // for.
-  constexpr uint32_t kGap = 32;
-  const uint32_t low = after != nullptr ? after->order_ : 0;
-  if (before == nullptr) {
-    if (low > UINT32_MAX - kGap) {
-      graph.order_valid_ = false;
-    } else {
-      node.order_ = low + kGap;
+  // Order numbers lie below 2^62. New last nodes leave room before them, others take the middle
+  // between their neighbours; where there is none, numbers nearby are dealt anew.
+  constexpr uint64_t kEnd = uint64_t{1} << 62;
+  constexpr uint64_t kStride = uint64_t{1} << 32;
+  const uint64_t low = after != nullptr ? after->order_ : 0;
+  const uint64_t high = before != nullptr ? before->order_ : std::min(low + 2 * kStride, kEnd);
+  node.order_ = low + (high - low) / 2;
+  if (node.order_ == low) SpreadOrder(node);
+}
+
+void Rewriter::SpreadOrder(Node& node) {
+  // Spreads the smallest aligned range of numbers around the node that is sparse enough: range 2^i
+  // may hold (2/1.3)^i nodes, so each spreading pays for many insertions (amortised O(log nodes)).
+  Node* first = &node;
+  Node* last = &node;
+  uint64_t count = 1;
+  double allowed = 1;
+  for (int bits = 1; bits <= 62; ++bits) {
+    allowed *= 2 / 1.3;
+    const uint64_t begin = node.order_ >> bits << bits;
+    const uint64_t end = begin + (uint64_t{1} << bits);
+    while (first->previous_ != nullptr && first->previous_->order_ >= begin) {
+      first = first->previous_;
+      ++count;
     }
+    while (last->next_ != nullptr && last->next_->order_ < end) {
+      last = last->next_;
+      ++count;
+    }
+    const uint64_t step = (end - begin) / (count + 1);
+    if (static_cast<double>(count) > allowed || step < 2) continue;
+    uint64_t order = begin;
+    for (Node* each = first; each != last->next_; each = each->next_) each->order_ = order += step;
     return;
-  }
-  const uint32_t middle = low + (before->order_ - low) / 2;
-  if (middle == low || middle == before->order_) {
-    graph.order_valid_ = false;
-  } else {
-    node.order_ = middle;
   }
 }
 
@@ -284,12 +303,13 @@ void Rewriter::Move(Node& node, Node* before) {
   Graph& graph = *node.graph_;
   Unlink(node);
   Link(node, graph, before);
+  NotifyChanged(node);
 }
 
 void Rewriter::SetOperator(Node& node, std::string_view op, std::string_view domain) {
   node.op_ = model_.Intern(op);
   node.domain_ = model_.Intern(domain);
-  for (RewriteListener* listener : listeners_) listener->OnNodeChanged(node);
+  NotifyChanged(node);
 }
 
 void Rewriter::SetAttribute(Node& node, std::string_view name, AttributeValue value) {
@@ -299,41 +319,47 @@ void Rewriter::SetAttribute(Node& node, std::string_view name, AttributeValue va
     it = node.attributes_.emplace(node.attributes_.end());
     it->name = key;
   }
+  EraseBodies(node, *it);
   it->value = std::move(value);
   it->reference = {};
-  for (RewriteListener* listener : listeners_) listener->OnNodeChanged(node);
+  it->spelling = 0;
+  NotifyChanged(node);
 }
 
 void Rewriter::RemoveAttribute(Node& node, std::string_view name) {
-  const auto removed = std::erase_if(node.attributes_, [&](const Attribute& attribute) {
+  const auto it = std::ranges::find_if(node.attributes_, [&](const Attribute& attribute) {
     return model_.Text(attribute.name) == name;
   });
-  if (removed == 0) return;
-  for (RewriteListener* listener : listeners_) listener->OnNodeChanged(node);
+  if (it == node.attributes_.end()) return;
+  EraseBodies(node, *it);
+  node.attributes_.erase(it);
+  NotifyChanged(node);
 }
 
 void Rewriter::Rename(Node& node, Name name) {
   node.name_ = name;
   if (model_.node_names_.built) model_.node_names_.names.insert(name);
+  NotifyChanged(node);
 }
 
 void Rewriter::SetNotes(Node& node, NodeNotes notes) {
   node.notes_ = std::make_unique<NodeNotes>(std::move(notes));
 }
 
-// --- Values
-// ---------------------------------------------------------------------------------------------
+// ---- Values ----
 
 void Rewriter::Rename(Value& value, Name name) {
-  value.name_ = name;
+  Value& named = *value.Resolve();
+  named.name_ = name;
   if (model_.value_names_.built) model_.value_names_.names.insert(name);
-  for (RewriteListener* listener : listeners_) listener->OnValueChanged(value);
+  for (RewriteListener* listener : listeners_) listener->OnValueChanged(named);
 }
 
 void Rewriter::SetType(Value& value, const Type* type) {
-  if (value.type_ == type) return;
-  value.type_ = type;
-  for (RewriteListener* listener : listeners_) listener->OnValueChanged(value);
+  Value& typed = *value.Resolve();
+  if (typed.type_ == type) return;
+  typed.type_ = type;
+  for (RewriteListener* listener : listeners_) listener->OnValueChanged(typed);
 }
 
 void Rewriter::SetNotes(Value& value, ValueNotes notes) {
@@ -347,8 +373,7 @@ void Rewriter::SetTensor(Value& value, Tensor tensor) {
   for (RewriteListener* listener : listeners_) listener->OnValueChanged(value);
 }
 
-// --- Graphs
-// ---------------------------------------------------------------------------------------------
+// ---- Graphs ----
 
 Value& Rewriter::CreateInitializer(Graph& graph, std::string_view wanted_name, Tensor tensor) {
   return AddInitializer(graph, model_.UniqueValueName(wanted_name), std::move(tensor));
@@ -360,11 +385,10 @@ Value& Rewriter::Capture(Graph& body, Value& outer) {
   for (Value* capture : body.captures_) {
     if (capture->captured()->value() == &around) return *capture;
   }
-  return AddCapture(body, around, around.name());
+  return AddCapture(body, around);
 }
 
-// --- Building blocks of readers
-// -------------------------------------------------------------------------
+// ---- Building blocks of readers ----
 
 Value& Rewriter::NewValue(Value::Kind kind, Name name, const Type* type) {
   ValueId id = 0;
@@ -377,7 +401,11 @@ Value& Rewriter::NewValue(Value::Kind kind, Name name, const Type* type) {
   return value;
 }
 
-Node& Rewriter::InsertNode(Graph& graph, Node* before, Name op, Name domain, Name name) {
+void Rewriter::NotifyChanged(Node& node) {
+  for (RewriteListener* listener : listeners_) listener->OnNodeChanged(node);
+}
+
+Node& Rewriter::LinkNewNode(Graph& graph, Node* before, Name op, Name domain, Name name) {
   NodeId id = 0;
   Node& node = *model_.nodes_.Create(&id);
   node.id_ = id;
@@ -390,7 +418,14 @@ Node& Rewriter::InsertNode(Graph& graph, Node* before, Name op, Name domain, Nam
   return node;
 }
 
-void Rewriter::SetInputs(Node& node, std::span<Value* const> values) {
+Node& Rewriter::InsertNode(Graph& graph, Node* before, Name op, Name domain, Name name) {
+  Node& node = LinkNewNode(graph, before, op, domain, name);
+  for (RewriteListener* listener : listeners_) listener->OnNodeCreated(node);
+  return node;
+}
+
+void Rewriter::LinkInputs(Node& node, std::span<Value* const> values) {
+  if (values.empty()) return;
   GrowOperands(node, static_cast<uint32_t>(values.size()) + node.num_captures_);
   for (Value* value : values) {
     InsertOperand(node, node.num_inputs_, value);
@@ -398,7 +433,12 @@ void Rewriter::SetInputs(Node& node, std::span<Value* const> values) {
   }
 }
 
-Value& Rewriter::AddOutput(Node& node, Name name, const Type* type) {
+void Rewriter::SetInputs(Node& node, std::span<Value* const> values) {
+  LinkInputs(node, values);
+  NotifyChanged(node);
+}
+
+Value& Rewriter::LinkNewOutput(Node& node, Name name, const Type* type) {
   Value& value = NewValue(Value::Kind::kNodeOutput, name, type);
   value.producer_ = &node;
   value.index_ = static_cast<uint32_t>(node.outputs_.size());
@@ -406,8 +446,20 @@ Value& Rewriter::AddOutput(Node& node, Name name, const Type* type) {
   return value;
 }
 
+Value& Rewriter::AddOutput(Node& node, Name name, const Type* type) {
+  Value& value = LinkNewOutput(node, name, type);
+  NotifyChanged(node);
+  return value;
+}
+
 void Rewriter::AddAttribute(Node& node, Attribute attribute) {
   node.attributes_.push_back(std::move(attribute));
+  NotifyChanged(node);
+}
+
+void Rewriter::SetAttributeDoc(Node& node, Name attribute, Name doc) {
+  const auto it = std::ranges::find(node.attributes_, attribute, &Attribute::name);
+  if (it != node.attributes_.end()) it->doc = doc;
 }
 
 Graph& Rewriter::AddBody(Node& node, Name name, bool several) {
@@ -420,32 +472,31 @@ Graph& Rewriter::AddBody(Node& node, Name name, bool several) {
   body->return_node_->graph_ = body.get();
   body->return_node_->is_return_ = true;
   Graph& result = *body;
+  if (node.attributes_.empty() || node.attributes_.back().name != name) {
+    node.attributes_.emplace_back().name = name;
+  }
+  AttributeValue& value = node.attributes_.back().value;
   if (!several) {
-    Attribute attribute;
-    attribute.name = name;
-    attribute.value = std::move(body);
-    node.attributes_.push_back(std::move(attribute));
+    value = std::move(body);
+    NotifyChanged(node);
     return result;
   }
-  if (node.attributes_.empty() || node.attributes_.back().name != name) {
-    Attribute attribute;
-    attribute.name = name;
-    attribute.value = std::vector<GraphPtr>();
-    node.attributes_.push_back(std::move(attribute));
-  }
-  std::get<std::vector<GraphPtr>>(node.attributes_.back().value).push_back(std::move(body));
+  if (!std::holds_alternative<std::vector<GraphPtr>>(value)) value = std::vector<GraphPtr>();
+  std::get<std::vector<GraphPtr>>(value).push_back(std::move(body));
+  NotifyChanged(node);
   return result;
 }
 
-Value& Rewriter::AddCapture(Graph& body, Value& outer_of_owner, Name name) {
+Value& Rewriter::AddCapture(Graph& body, Value& outer_of_owner) {
   Node& owner = *body.owner_;
-  Value& inner = NewValue(Value::Kind::kCapture, name, outer_of_owner.type_ref());
+  Value& inner = NewValue(Value::Kind::kCapture, {}, nullptr);
   inner.graph_ = &body;
   inner.index_ = owner.num_captures_;
   InsertOperand(owner, owner.num_inputs_ + owner.num_captures_, &outer_of_owner);
   ++owner.num_captures_;
   owner.capture_values_.push_back(&inner);
   body.captures_.push_back(&inner);
+  NotifyChanged(owner);
   return inner;
 }
 
@@ -461,6 +512,7 @@ void Rewriter::AddGraphOutput(Graph& graph, Value* value) {
   Node& node = *graph.return_node_;
   InsertOperand(node, node.num_inputs_, value);
   ++node.num_inputs_;
+  NotifyChanged(node);
 }
 
 Value& Rewriter::AddInitializer(Graph& graph, Name name, Tensor tensor) {
@@ -486,13 +538,20 @@ void Rewriter::SetDefault(Value& graph_input, Tensor tensor) {
   graph_input.graph_->initializers_.push_back(&graph_input);
 }
 
+void Rewriter::SetDefault(Value& graph_input, SparseTensor tensor) {
+  graph_input.sparse_ = std::make_unique<SparseTensor>(std::move(tensor));
+  graph_input.graph_->initializers_.push_back(&graph_input);
+}
+
 void Rewriter::AddValueInfo(Graph& graph, ValueInfo info) { graph.value_info_.push_back(info); }
 
 void Rewriter::SetGraphText(Graph& graph, std::string name, std::string doc,
-                            std::vector<std::pair<std::string, std::string>> metadata) {
+                            std::vector<std::pair<std::string, std::string>> metadata,
+                            uint8_t spelling) {
   graph.name_ = std::move(name);
   graph.doc_ = std::move(doc);
   graph.metadata_ = std::move(metadata);
+  graph.spelling_ = spelling;
 }
 
 void Rewriter::AddQuantizationAnnotation(Graph& graph, std::string message) {

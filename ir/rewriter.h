@@ -27,7 +27,7 @@ class RewriteListener {
   virtual void OnNodeErased(Node& /*node*/) {}
   // After an operand was given another value; `old_value` may be null.
   virtual void OnOperandChanged(Use& /*use*/, Value* /*old_value*/) {}
-  // Operator, attributes or outputs changed.
+  // Operator, name, attributes, bodies, outputs, captures, number of inputs or place changed.
   virtual void OnNodeChanged(Node& /*node*/) {}
   // Name, type or data changed.
   virtual void OnValueChanged(Value& /*value*/) {}
@@ -55,11 +55,12 @@ class Rewriter {
 
   Model& model() const { return model_; }
   void AddListener(RewriteListener* listener) { listeners_.push_back(listener); }
+  void RemoveListener(RewriteListener* listener) { std::erase(listeners_, listener); }
 
-  // --- Making nodes
-  // ----------------------------------------------------------------------------------- Creates a
-  // node in front of `before` (null: at the end) of `graph`, with unique names and the current
-  // origin. O(inputs + outputs + attributes).
+  // ---- Making nodes ----
+
+  // Creates a node in front of `before` (null: at the end) of `graph`, with unique names and the
+  // current origin. O(inputs + outputs + attributes).
   Node& CreateNode(Graph& graph, Node* before, NodeSpec spec);
 
   // While one exists, created nodes get the merged origin of `nodes`.
@@ -76,15 +77,15 @@ class Rewriter {
     Origin saved_;
   };
 
-  // --- Changing uses
-  // ---------------------------------------------------------------------------------- O(1).
-  // Annotations stay with the slot.
+  // ---- Changing uses ----
+
+  // O(1). Annotations stay with the slot.
   void ReplaceUse(Use& use, Value* value);
   // Every use of `from` becomes one of `to`, names untouched. O(uses).
   void ReplaceAllUses(Value& from, Value& to);
-  // The same, and where `from` is an output of a main graph or function the output keeps its name:
-  // `to` takes it, or, when `to` cannot (it is an input, a constant, or an output itself), an
-  // Identity node carries it. O(uses).
+  // The same, and where `from` is an output of a main graph or function the output keeps its name
+  // (unless `from` is an input, which keeps it itself): `to` takes it, or, when `to` cannot (it is an
+  // input, a constant, or an output itself), an Identity node carries it. O(uses).
   void ReplaceValue(Value& from, Value& to);
   // ReplaceValue for each output, then erases the node. `with` has one value an output; null for an
   // output without uses.
@@ -98,65 +99,76 @@ class Rewriter {
   void TruncateInputs(Node& node, size_t count);
   void SetAnnotation(Use& use, Name annotation) { use.annotation_ = annotation; }
 
-  // --- Removing
-  // --------------------------------------------------------------------------------------- The
-  // node's outputs must have no uses. O(operands + outputs + nodes of its bodies).
+  // ---- Removing ----
+
+  // The node's outputs must have no uses. O(operands + outputs + nodes of its bodies).
   void Erase(Node& node);
-  // Must have no uses. O(initializers that follow).
+  // Must have no uses; of a graph input, removes the default. O(1); the next look at the graph's list costs
+  // O(initializers).
   void EraseInitializer(Value& value);
-  // Erases several at once. O(initializers of the graph).
-  void EraseInitializers(Graph& graph, const absl::flat_hash_set<const Value*>& values);
   // Removes captures that the bodies of `node` no longer use. O(captures).
   void EraseUnusedCaptures(Node& node);
 
-  // --- Moving and changing nodes
-  // ---------------------------------------------------------------------- In front of `before`
-  // (null: the end) of the same graph. O(1).
+  // ---- Moving and changing nodes ----
+
+  // In front of `before` (null: the end) of the same graph. O(1), amortised O(log nodes) where many
+  // go to one place.
   void Move(Node& node, Node* before);
   void SetOperator(Node& node, std::string_view op, std::string_view domain);
-  // O(attributes). Replaces or appends. Not for bodies.
+  // O(attributes). Replaces or appends. `value` may not hold bodies (see AddBody); bodies that it
+  // replaces are erased with their captures.
   void SetAttribute(Node& node, std::string_view name, AttributeValue value);
+  // O(attributes), and the size of bodies that go.
   void RemoveAttribute(Node& node, std::string_view name);
   void Rename(Node& node, Name name);
   void SetOrigin(Node& node, Origin origin) { node.origin_ = origin; }
   void SetNotes(Node& node, NodeNotes notes);
 
-  // --- Values
-  // -----------------------------------------------------------------------------------------
+  // ---- Values ----
+
+  // Names and types of captures are those of the value captured: given a capture, these two change
+  // that value.
   void Rename(Value& value, Name name);
   void SetType(Value& value, const Type* type);
   void SetNotes(Value& value, ValueNotes notes);
   // Replaces an initializer's data and its type with it. O(1).
   void SetTensor(Value& value, Tensor tensor);
+  // Makes a graph input that has a default an initializer, which callers cannot override. O(inputs).
+  void FreezeInput(Value& graph_input);
 
-  // --- Graphs
-  // ----------------------------------------------------------------------------------------- A new
-  // constant with a unique name, of the tensor's type. O(1).
+  // ---- Graphs ----
+
+  // A new constant with a unique name, of the tensor's type. O(1).
   Value& CreateInitializer(Graph& graph, std::string_view wanted_name, Tensor tensor);
   // The value that stands for `outer` inside `body` (through all graphs between), made if need be.
   // Returns `outer` when it is defined in `body` itself. O(captures · nesting).
   Value& Capture(Graph& body, Value& outer);
 
-  // --- Building blocks of readers: exact names, no checks of uniqueness
-  // --------------------------------
+  // ---- Building blocks of readers: exact names, no checks of uniqueness ----
+
   Node& InsertNode(Graph& graph, Node* before, Name op, Name domain, Name name);
   // As AddInput for a node without inputs, in one step. O(inputs).
   void SetInputs(Node& node, std::span<Value* const> values);
   Value& AddOutput(Node& node, Name name, const Type* type);
   void AddAttribute(Node& node, Attribute attribute);
+  void SetAttributeDoc(Node& node, Name attribute, Name doc);
   void SetOverload(Node& node, Name overload) { node.overload_ = overload; }
-  // A body as (next) value of the attribute `name`; `several` makes it an attribute of kind graphs.
+  // A body as (next) value of the attribute `name`, which is appended unless it is the last one;
+  // `several` makes it an attribute of kind graphs.
   Graph& AddBody(Node& node, Name name, bool several);
-  Value& AddCapture(Graph& body, Value& outer_of_owner, Name name);
+  // `outer_of_owner` is defined in the graph of the body's owner.
+  Value& AddCapture(Graph& body, Value& outer_of_owner);
   Value& AddGraphInput(Graph& graph, Name name, const Type* type);
   void AddGraphOutput(Graph& graph, Value* value);
   Value& AddInitializer(Graph& graph, Name name, Tensor tensor);
   Value& AddSparseInitializer(Graph& graph, Name name, SparseTensor tensor);
   // Makes `tensor` the default of a graph input.
   void SetDefault(Value& graph_input, Tensor tensor);
+  void SetDefault(Value& graph_input, SparseTensor tensor);
   void AddValueInfo(Graph& graph, ValueInfo info);
   void SetGraphText(Graph& graph, std::string name, std::string doc,
-                    std::vector<std::pair<std::string, std::string>> metadata);
+                    std::vector<std::pair<std::string, std::string>> metadata,
+                    uint8_t spelling = 0);
   void AddQuantizationAnnotation(Graph& graph, std::string message);
   ModelInfo& MutableInfo() { return model_.info_; }
   Function& AddFunction(Name domain, Name name, Name overload);
@@ -170,6 +182,14 @@ class Rewriter {
   void InsertOperand(Node& node, uint32_t position, Value* value);
   void Unlink(Node& node);
   void Link(Node& node, Graph& graph, Node* before);
+  void SpreadOrder(Node& node);
+  Node& LinkNewNode(Graph& graph, Node* before, Name op, Name domain, Name name);
+  Value& LinkNewOutput(Node& node, Name name, const Type* type);
+  void LinkInputs(Node& node, std::span<Value* const> values);
+  void NotifyChanged(Node& node);
+  template <typename Predicate>
+  void EraseCapturesIf(Node& node, Predicate goes);
+  void EraseBodies(Node& node, Attribute& attribute);
   void EraseBody(Graph& body);
   void DropNode(Node& node);
   void DropValue(Value& value);

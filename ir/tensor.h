@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lathe/ir/element_type.h"
+#include "lathe/ir/spelling.h"
 #include "lathe/support/mapped_file.h"
 #include "lathe/support/status.h"
 
@@ -43,9 +44,11 @@ struct TensorNotes {
   bool typed_field = false;
   // The payload stood in another file.
   bool external = false;
+  uint8_t spelling = 0;
 
   bool empty() const {
-    return name.empty() && doc.empty() && metadata.empty() && !typed_field && !external;
+    return name.empty() && doc.empty() && metadata.empty() && !typed_field && !external &&
+           spelling == 0;
   }
 };
 

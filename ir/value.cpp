@@ -4,7 +4,7 @@
 
 namespace lathe::ir {
 
-std::string_view Value::name_text() const { return graph()->model().Text(name_); }
+std::string_view Value::name_text() const { return graph()->model().Text(name()); }
 
 Graph* Value::graph() const { return kind_ == Kind::kNodeOutput ? producer_->graph() : graph_; }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lathe/ir/names.h"
+#include "lathe/ir/spelling.h"
 #include "lathe/ir/tensor.h"
 #include "lathe/ir/type.h"
 
@@ -55,6 +56,8 @@ class Use {
 struct ValueNotes {
   std::string doc;
   std::vector<std::pair<std::string, std::string>> metadata;
+  uint8_t spelling = 0;
+  friend bool operator==(const ValueNotes&, const ValueNotes&) = default;
 };
 
 class Value {
@@ -68,11 +71,14 @@ class Value {
 
   ValueId id() const { return id_; }
   Kind kind() const { return kind_; }
-  // Empty: an omitted optional output.
-  Name name() const { return name_; }
+  // Gone from its graph; only lists that outlive values (Graph::value_info) still point to it.
+  bool erased() const { return erased_; }
+  // Empty: an omitted optional output. A capture has the name and the type of the value that it
+  // stands for. O(1); O(nesting) for a capture.
+  Name name() const { return kind_ == Kind::kCapture ? Resolve()->name_ : name_; }
   std::string_view name_text() const;
-  const Type& type() const { return *type_; }
-  const Type* type_ref() const { return type_; }
+  const Type& type() const { return *type_ref(); }
+  const Type* type_ref() const { return kind_ == Kind::kCapture ? Resolve()->type_ : type_; }
 
   // O(1).
   uint32_t use_count() const { return use_count_; }

@@ -34,6 +34,16 @@ std::optional<std::string> GetContext(const Status& status, ErrorContext what) {
   return std::string(*payload);
 }
 
+Status AtPlace(const Status& status, std::string_view place) {
+  if (status.ok()) return status;
+  Status result(status.code(),
+                fmt::format("{}: {}", place,
+                            std::string_view(status.message().data(), status.message().size())));
+  status.ForEachPayload(
+      [&](absl::string_view key, const absl::Cord& payload) { result.SetPayload(key, payload); });
+  return result;
+}
+
 std::string FormatError(const Status& status) {
   std::string text;
   if (const auto file = GetContext(status, ErrorContext::kFile)) text += *file + ": ";

@@ -31,6 +31,9 @@ std::optional<std::string> GetContext(const Status& status, ErrorContext what);
 // One line: "FILE: node 'N': pass P: message (hint)". Parts that are unknown are left out.
 std::string FormatError(const Status& status);
 
+// The same error with "PLACE: " in front of its message; an OK status is returned unchanged.
+Status AtPlace(const Status& status, std::string_view place);
+
 // The input (model, data, configuration) is wrong.
 template <typename... Args>
 Status InvalidInput(fmt::format_string<Args...> format, Args&&... args) {

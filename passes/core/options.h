@@ -22,6 +22,13 @@ struct OptionDescriptor {
   OptionValue default_value;
 };
 
+// "a boolean", "an integer", "a number", "a text" or "a list of texts".
+std::string_view OptionTypeName(const OptionValue& value);
+
+// The value as pipeline text: true, 8, 0.5, plain, "with, comma", [a,"b c"]. Texts are quoted where
+// they would not be read back otherwise; inside quotes \" and \\ stand for " and \.
+std::string OptionText(const OptionValue& value);
+
 // One value for every option of a descriptor.
 class OptionValues {
  public:
@@ -29,9 +36,11 @@ class OptionValues {
   // All defaults.
   explicit OptionValues(const std::vector<OptionDescriptor>& descriptors);
 
-  // Parses `text` as the option's type. Errors: unknown name (with the nearest ones), malformed
-  // value.
+  // Parses `text`, written as OptionText writes it, as the option's type. A text that does not
+  // begin with a quote is taken as it stands; a list of one may be written without brackets.
+  // Errors: unknown name (with the nearest ones), malformed value.
   Status Set(std::string_view name, std::string_view text);
+  // Errors: unknown name, a value of another type.
   Status Set(std::string_view name, OptionValue value);
 
   // The value; T must be the option's type and the name one of the descriptor's.
@@ -44,10 +53,14 @@ class OptionValues {
     return kNone;
   }
 
-  // "{name=value, ...}" with the options that differ from their default; empty when none does.
+  // "{name=value,...}" with the options that differ from their default; empty when none does.
   std::string ToText(const std::vector<OptionDescriptor>& descriptors) const;
 
+  friend bool operator==(const OptionValues&, const OptionValues&) = default;
+
  private:
+  StatusOr<OptionValue*> Find(std::string_view name);
+
   std::vector<std::pair<std::string, OptionValue>> values_;
 };
 

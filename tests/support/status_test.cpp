@@ -21,9 +21,7 @@ TEST(Status, InnermostContextWins) {
   EXPECT_EQ(GetContext(status, ErrorContext::kNode), "inner");
 }
 
-TEST(Status, OkStaysOk) {
-  EXPECT_TRUE(WithContext(OkStatus(), ErrorContext::kNode, "n").ok());
-}
+TEST(Status, OkStaysOk) { EXPECT_TRUE(WithContext(OkStatus(), ErrorContext::kNode, "n").ok()); }
 
 }  // namespace
 }  // namespace lathe

@@ -1,0 +1,45 @@
+// How well a quantised model does what the float model did.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "lathe/eval/engine.h"
+#include "lathe/flows/calibration.h"
+#include "lathe/frontends/data/batches.h"
+
+namespace lathe::flows {
+
+struct Accuracy {
+  double float_model = 0;
+  double fake_quant = 0;
+  int64_t samples = 0;
+};
+
+struct Fidelity {
+  // 10 log10(sum of squares / sum of squared differences) of the worst output on one batch, in dB.
+  // Infinite when all outputs are equal.
+  double sqnr_db = 0;
+  std::optional<Accuracy> accuracy;
+};
+
+struct FidelityData {
+  const frontends::BatchSource& calibration;
+  size_t last_batch = 0;
+  const frontends::BatchSource& evaluation;
+  // One class number a sample of `evaluation`, in order; without it there is no accuracy.
+  const std::optional<ir::Tensor>& labels;
+};
+
+// Runs both models. The accuracy is the share of samples whose largest value of the first output
+// (over all axes but the first) stands at the label. Errors: labels that are no integers, or not
+// one a sample.
+StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& quantized,
+                                   const FidelityData& data, eval::Engine& engine,
+                                   const RunControl& control);
+
+// The ratio for one pair of float32 or float16 tensors; nothing for other types. Error: shapes
+// differ.
+StatusOr<std::optional<double>> Sqnr(const ir::Tensor& want, const ir::Tensor& got);
+
+}  // namespace lathe::flows

@@ -1,0 +1,69 @@
+// The calibration algorithm of one layer, fed by a tap.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lathe/eval/engine.h"
+#include "lathe/quant/activation_range.h"
+#include "lathe/quant/config/quant_settings.h"
+#include "lathe/quant/hfmg.h"
+#include "lathe/quant/ifmr.h"
+#include "lathe/support/thread_pool.h"
+
+namespace lathe::flows {
+
+// What observers of one run share: threads and their working memory.
+class ObserverContext {
+ public:
+  explicit ObserverContext(int threads)
+      : pool_(threads), scratch_(static_cast<size_t>(pool_.num_threads())) {}
+  ThreadPool& pool() { return pool_; }
+  quant::IfmrScratch& scratch(int thread) { return scratch_[static_cast<size_t>(thread)]; }
+
+ private:
+  ThreadPool pool_;
+  std::vector<quant::IfmrScratch> scratch_;
+};
+
+class LayerObserver {
+ public:
+  // `value` is the activation; the context must outlive the observer.
+  LayerObserver(const quant::LayerSettings& settings, int64_t batch_num, const ir::Value* value,
+                ObserverContext& context);
+
+  const std::string& layer() const { return settings_.name; }
+  const ir::Value* value() const { return value_; }
+
+  // Takes in one batch. Errors are those that no layer can be blamed for; data that cannot be
+  // quantised makes the layer unusable instead.
+  Status Observe(const eval::TensorView& view);
+  // After all batches: decides, or asks for another pass.
+  Status FinishPass();
+  // Nothing more to observe: there is a result, or the layer is unusable.
+  bool decided() const { return decided_; }
+  // Why the layer stays float, once decided.
+  const std::optional<std::string>& unusable() const { return unusable_; }
+  // Once decided, for a usable layer.
+  const quant::ActivationRange& result() const { return result_; }
+
+ private:
+  Status ObserveFloats(std::span<const float> values);
+  Status Create(uint64_t first_batch_count);
+  void Decide(const quant::ActivationRange& range, quant::DataRange data);
+  void MakeUnusable(std::string reason);
+
+  const quant::LayerSettings& settings_;
+  int64_t batch_num_;
+  const ir::Value* value_;
+  ObserverContext& context_;
+  std::unique_ptr<quant::IfmrObserver> ifmr_;
+  std::optional<quant::HfmgObserver> hfmg_;
+  bool decided_ = false;
+  std::optional<std::string> unusable_;
+  quant::ActivationRange result_;
+};
+
+}  // namespace lathe::flows

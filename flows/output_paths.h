@@ -1,0 +1,22 @@
+// Where the files of a result stand.
+#pragma once
+
+#include <string>
+
+#include "lathe/support/status.h"
+
+namespace lathe::flows {
+
+struct OutputPaths {
+  std::string deploy;
+  std::string fake_quant;
+  std::string record;
+  std::string config;
+};
+
+// The reference's rule (1.1): `prefix` is a folder and the beginning of the files' names. "out/net"
+// gives out/net_deploy_model.onnx, "out/" and "" give deploy_model.onnx in out or here. Creates the
+// folder. Errors: the name part is longer than 241 characters; the folder cannot be made.
+StatusOr<OutputPaths> MakeOutputPaths(const std::string& prefix);
+
+}  // namespace lathe::flows

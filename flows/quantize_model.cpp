@@ -1,0 +1,96 @@
+#include "lathe/flows/quantize_model.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "lathe/backends/config/ptq_json.h"
+#include "lathe/backends/config/record.h"
+#include "lathe/backends/onnx/export.h"
+#include "lathe/flows/fidelity.h"
+#include "lathe/flows/save_model.h"
+#include "lathe/support/atomic_file.h"
+
+namespace lathe::flows {
+namespace {
+
+Status StageText(AtomicFileSet& files, const std::string& path, std::string_view text) {
+  LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * file, files.Add(path));
+  return file->Append(text);
+}
+
+uint64_t FileSize(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+// Payload of all constants and the file: what the float model takes on disk, external data
+// included.
+uint64_t ModelSize(const ir::Model& model, const std::string& path) {
+  uint64_t size = FileSize(path);
+  for (const ir::Graph* graph : model.AllGraphs()) {
+    for (const ir::Value* value : graph->initializers()) {
+      if (value->tensor() && value->tensor().notes().external) size += value->tensor().byte_size();
+    }
+  }
+  return size;
+}
+
+}  // namespace
+
+StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeRequest& request,
+                                        eval::Engine& engine) {
+  QuantizeSummary summary;
+  ConfigRequest wishes = request.config;
+  wishes.options.batch_num = static_cast<int64_t>(request.data->num_batches());
+  LATHE_ASSIGN_OR_RETURN(ChosenConfig chosen, ChooseConfig(*loaded.model, wishes));
+  LATHE_ASSIGN_OR_RETURN(summary.paths, MakeOutputPaths(request.output_prefix));
+  summary.notes = std::move(loaded.notes);
+  summary.notes.insert(summary.notes.end(), chosen.notes.begin(), chosen.notes.end());
+  summary.bytes_before = ModelSize(*loaded.model, request.model_path);
+  const auto used = static_cast<size_t>(chosen.settings.batch_num);
+  if (request.data->num_batches() > used) {
+    summary.notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used",
+                                        used, request.data->num_batches() - used));
+  }
+
+  // Shares its weights with the model that is changed.
+  const std::unique_ptr<ir::Model> original = loaded.model->Clone();
+  LATHE_ASSIGN_OR_RETURN(CalibratedModel calibrated,
+                         CalibrateModel(std::move(loaded.model), chosen.settings, engine,
+                                        *request.data, request.control));
+  LATHE_ASSIGN_OR_RETURN(SavedModels saved,
+                         LowerModel(std::move(calibrated.fused), calibrated.record));
+
+  AtomicFileSet files;
+  LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved.deploy, summary.paths.deploy, &files));
+  saved.deploy.reset();
+  LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved.fake_quant, summary.paths.fake_quant, &files));
+  LATHE_RETURN_IF_ERROR(
+      StageText(files, summary.paths.record, backends::WriteRecord(calibrated.record)));
+  LATHE_ASSIGN_OR_RETURN(const std::string json, backends::WritePtqJson(chosen.config));
+  LATHE_RETURN_IF_ERROR(StageText(files, summary.paths.config, json));
+
+  const FidelityData data{
+      .calibration = *request.data,
+      .last_batch = used - 1,
+      .evaluation = request.evaluation != nullptr ? *request.evaluation : *request.data,
+      .labels = request.labels};
+  LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, MeasureFidelity(*original, *saved.fake_quant,
+                                                                  data, engine, request.control));
+  summary.sqnr_db = fidelity.sqnr_db;
+  summary.accuracy = fidelity.accuracy;
+
+  LATHE_RETURN_IF_ERROR(files.Commit());
+  summary.bytes_deploy = FileSize(summary.paths.deploy);
+  summary.bytes_fake_quant = FileSize(summary.paths.fake_quant);
+  for (const quant::RecordEntry& entry : calibrated.record.entries) {
+    summary.quantized.push_back(*entry.key);
+  }
+  summary.left_float = std::move(chosen.report.left_float);
+  summary.left_float.insert(summary.left_float.end(), calibrated.report.left_float.begin(),
+                            calibrated.report.left_float.end());
+  return summary;
+}
+
+}  // namespace lathe::flows

@@ -1,0 +1,73 @@
+#include "lathe/flows/save_model.h"
+
+#include "lathe/flows/run_passes.h"
+#include "lathe/passes/core/facts.h"
+#include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/quant/quant_layer.h"
+#include "lathe/quant/config/record_check.h"
+
+namespace lathe::flows {
+namespace {
+
+quant::RecordKind KindOf(const passes::QuantLayer& layer) {
+  switch (layer.type) {
+    case quant::LayerType::kConv1d:
+    case quant::LayerType::kConv2d:
+    case quant::LayerType::kConv3d:
+      return quant::RecordKind::kConv;
+    case quant::LayerType::kConvTranspose1d:
+    case quant::LayerType::kConvTranspose2d:
+      return quant::RecordKind::kConvTranspose;
+    case quant::LayerType::kAvgPool2d:
+      return quant::RecordKind::kAveragePool;
+    case quant::LayerType::kLstm:
+      return quant::RecordKind::kLstm;
+    case quant::LayerType::kGru:
+      return quant::RecordKind::kGru;
+    case quant::LayerType::kLinear:
+      break;
+  }
+  return layer.node->Is("Gemm") ? quant::RecordKind::kGemm : quant::RecordKind::kMatMul;
+}
+
+// Every node a record may name (node-level rules: unlike configuration, not whether weights are
+// shared).
+quant::RecordNetwork NetworkOf(const ir::Model& model) {
+  quant::RecordNetwork network;
+  for (ir::Node& node : model.graph().nodes()) {
+    auto inspected = passes::InspectLayer(node);
+    if (const auto* layer = std::get_if<passes::QuantLayer>(&inspected)) {
+      network.layers.push_back({layer->name, KindOf(*layer), layer->channels, layer->cin});
+      continue;
+    }
+    auto& other = std::get<passes::NotALayer>(inspected);
+    if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", other.type);
+    network.others.push_back({passes::LayerName(node), other.type, other.reason});
+  }
+  return network;
+}
+
+}  // namespace
+
+StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
+  if (record.entries.empty()) {
+    return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
+                       "calibrate first: 'lathe calibrate' writes it");
+  }
+  LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, NetworkOf(*model), {.for_deploy = true}));
+  quant::Record shared = record;
+  passes::Resources resources;
+  resources.Provide(&shared);
+  const std::vector<std::string> calibrated = {std::string(passes::facts::kCalibrated)};
+  LATHE_RETURN_IF_ERROR(
+      RunPasses(*model, passes::kLoweringPipeline, resources, calibrated).status());
+  SavedModels saved;
+  saved.deploy = model->Clone();
+  LATHE_RETURN_IF_ERROR(RunPasses(*saved.deploy, passes::kDeployPipeline, resources).status());
+  saved.fake_quant = std::move(model);
+  LATHE_RETURN_IF_ERROR(
+      RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources).status());
+  return saved;
+}
+
+}  // namespace lathe::flows

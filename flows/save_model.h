@@ -1,0 +1,22 @@
+// From a calibrated model and its record to the two models that are emitted.
+#pragma once
+
+#include <memory>
+
+#include "lathe/ir/model.h"
+#include "lathe/quant/config/record.h"
+#include "lathe/support/status.h"
+
+namespace lathe::flows {
+
+struct SavedModels {
+  std::unique_ptr<ir::Model> deploy;
+  std::unique_ptr<ir::Model> fake_quant;
+};
+
+// Checks the record against the model (the reference's 2.6) and lowers. `model` is a fused float
+// model, as calibration leaves it or as `modified.onnx` holds it; it is used up. Errors: an empty
+// record; a record that does not fit; a bias that leaves int32.
+StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record);
+
+}  // namespace lathe::flows

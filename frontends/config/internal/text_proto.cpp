@@ -1,0 +1,92 @@
+#include "lathe/frontends/config/internal/text_proto.h"
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <absl/strings/match.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/text_format.h>
+
+#include "lathe/support/nearest_names.h"
+#include "lathe/support/quoted.h"
+
+namespace lathe::frontends {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::Message;
+
+// Our messages nest seven deep at most; hostile text may not eat the stack.
+constexpr int kDeepest = 32;
+
+// The text between `before` and the next `after` in `text`, or "" when it is not there.
+std::string Between(const std::string& text, std::string_view before, std::string_view after) {
+  const size_t start = text.find(before);
+  if (start == std::string::npos) return "";
+  const size_t from = start + before.size();
+  const size_t end = text.find(after, from);
+  return end == std::string::npos ? "" : text.substr(from, end - from);
+}
+
+// Keeps the first error.
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  explicit FirstError(const Message& message) : pool_(message.GetDescriptor()->file()->pool()) {}
+
+  const Status& status() const { return status_; }
+
+  // Lines and columns count from 0; -1 is an error of the message as a whole.
+  void AddError(int line, int column, const std::string& complaint) override {
+    if (!status_.ok()) return;
+    const std::string where =
+        line < 0 ? "" : fmt::format("line {}, column {}: ", line + 1, column + 1);
+    const std::string type = Between(complaint, "Message type \"", "\"");
+    const std::string field = Between(complaint, "has no field named \"", "\"");
+    const Descriptor* descriptor = pool_->FindMessageTypeByName(type);
+    if (field.empty() || descriptor == nullptr) {
+      status_ = InvalidInput("{}{}", where, Printable(complaint));
+      return;
+    }
+    std::vector<std::string_view> names;
+    names.reserve(descriptor->field_count());
+    for (int i = 0; i < descriptor->field_count(); ++i) {
+      names.push_back(descriptor->field(i)->name());
+    }
+    status_ = InvalidInput("{}{} has no field {}", where, descriptor->name(), Quoted(field));
+    const std::string hint = DidYouMean(field, names);
+    if (!hint.empty()) status_ = WithContext(std::move(status_), ErrorContext::kHint, hint);
+  }
+
+ private:
+  // One line of readable text, whatever piece of the input the complaint repeats.
+  static std::string Printable(const std::string& text) {
+    std::string result;
+    for (const char c : text) result += c < ' ' || c > '~' ? '?' : c;
+    constexpr size_t kLongest = 300;
+    return result.size() > kLongest ? result.substr(0, kLongest) + "..." : result;
+  }
+
+  const google::protobuf::DescriptorPool* pool_;
+  Status status_;
+};
+
+}  // namespace
+
+Status ParseTextProto(std::string_view text, Message& message) {
+  if (text.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return InvalidInput("the text is larger than 2 GiB");
+  }
+  FirstError errors(message);
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  parser.SetRecursionLimit(kDeepest);
+  google::protobuf::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
+  if (parser.Parse(&stream, &message) && errors.status().ok()) return OkStatus();
+  if (!errors.status().ok()) return errors.status();
+  return InvalidInput("not the text form of {}", message.GetDescriptor()->name());
+}
+
+}  // namespace lathe::frontends

@@ -1,0 +1,93 @@
+#include "lathe/frontends/config/ptq_cfg.h"
+
+#include "lathe/frontends/config/internal/text_proto.h"
+#include "lathe/proto/calibration_config.pb.h"
+#include "lathe/support/decimal_text.h"
+
+namespace lathe::frontends {
+namespace {
+
+namespace proto = AMCTPytorchProto;
+using quant::ActivationConfig;
+using quant::AdaOptions;
+using quant::ArqOptions;
+using quant::CalibrationChoice;
+using quant::HfmgParameters;
+using quant::IfmrParameters;
+
+template <typename Message>
+std::optional<bool> Asymmetric(const Message& message) {
+  return message.has_asymmetric() ? std::optional<bool>(message.asymmetric()) : std::nullopt;
+}
+
+ActivationConfig Read(const proto::FMRQuantize& message) {
+  IfmrParameters ifmr;
+  ifmr.max_percentile = ShortestDecimal(message.max_percentile());
+  ifmr.min_percentile = ShortestDecimal(message.min_percentile());
+  ifmr.search_range = {ShortestDecimal(message.search_range_start()),
+                       ShortestDecimal(message.search_range_end())};
+  ifmr.search_step = ShortestDecimal(message.search_step());
+  return {message.dst_type() == proto::FMRQuantize::INT16 ? 16 : 8, ifmr, Asymmetric(message)};
+}
+
+ActivationConfig Read(const proto::HFMGQuantize& message) {
+  return {message.dst_type() == proto::HFMGQuantize::INT16 ? 16 : 8,
+          HfmgParameters{message.num_of_bins()}, Asymmetric(message)};
+}
+
+ArqOptions Read(const proto::ARQuantize& message) {
+  ArqOptions options;
+  if (message.has_channel_wise()) options.channel_wise = message.channel_wise();
+  if (message.has_quant_bits()) options.quant_bits = message.quant_bits();
+  return options;
+}
+
+AdaOptions Read(const proto::ADAquantize& message) {
+  AdaOptions options;
+  options.parameters.reg_param = ShortestDecimal(message.reg_param());
+  options.parameters.warm_start = ShortestDecimal(message.warm_start());
+  options.parameters.num_iteration = message.num_iteration();
+  options.parameters.beta_range = {ShortestDecimal(message.beta_range_start()),
+                                   ShortestDecimal(message.beta_range_end())};
+  if (message.has_channel_wise()) options.channel_wise = message.channel_wise();
+  return options;
+}
+
+CalibrationChoice Read(const proto::CalibrationConfig& message) {
+  CalibrationChoice choice;
+  if (message.has_arq_quantize()) choice.weight = Read(message.arq_quantize());
+  if (message.has_ada_quantize()) choice.weight = Read(message.ada_quantize());
+  if (message.has_ifmr_quantize()) choice.activation = Read(message.ifmr_quantize());
+  if (message.has_hfmg_quantize()) choice.activation = Read(message.hfmg_quantize());
+  if (message.has_dmq_balancer()) {
+    choice.dmq_balancer_param = ShortestDecimal(message.dmq_balancer().migration_strength());
+  }
+  return choice;
+}
+
+}  // namespace
+
+StatusOr<quant::AmctConfig> ParsePtqCfg(std::string_view text) {
+  proto::AMCTConfig message;
+  LATHE_RETURN_IF_ERROR(ParseTextProto(text, message));
+  quant::AmctConfig config;
+  config.batch_num = message.batch_num();
+  config.activation_offset = message.activation_offset();
+  config.skip_layers.assign(message.skip_layers().begin(), message.skip_layers().end());
+  config.skip_layer_types.assign(message.skip_layer_types().begin(),
+                                 message.skip_layer_types().end());
+  config.force_fp16_quant = message.has_fakequant_precision_mode();
+  if (message.has_common_config()) config.common_config = Read(message.common_config());
+  for (const auto& entry : message.override_layer_types()) {
+    config.override_layer_types.push_back({entry.layer_type(), Read(entry.calibration_config())});
+  }
+  for (const auto& entry : message.override_layer_configs()) {
+    config.override_layer_configs.push_back({entry.layer_name(), Read(entry.calibration_config())});
+  }
+  config.do_fusion = message.do_fusion();
+  config.skip_fusion_layers.assign(message.skip_fusion_layers().begin(),
+                                   message.skip_fusion_layers().end());
+  return config;
+}
+
+}  // namespace lathe::frontends

@@ -1,0 +1,34 @@
+// Names while a graph is read: a body sees the names of the graphs around it.
+#pragma once
+
+#include <string_view>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "lathe/frontends/onnx/internal/type_reader.h"
+#include "lathe/ir/rewriter.h"
+
+namespace lathe::frontends {
+
+struct Scope {
+  ir::Graph* graph = nullptr;
+  // That of the graph around the body, with the names defined before the node that owns the body.
+  Scope* outer = nullptr;
+  // The message of the graph or function and the number of its `node` field, for error messages.
+  Message message;
+  uint32_t node_field = 0;
+  absl::flat_hash_map<ir::Name, ir::Value*> values;
+};
+
+// Errors: the graph defines the name already, or has used it for an outer value.
+Status Define(Scope& scope, ir::Value& value);
+
+// The value that has this name here, captured through the graphs between if it is an outer one;
+// null if there is none (yet).
+ir::Value* Find(ir::Rewriter& rewriter, Scope& scope, ir::Name name);
+
+// Why `name`, which an operand of node `index` states, is not found: it is defined later, depends
+// on the node itself, or does not exist. O(nodes).
+Status ExplainUndefined(const Scope& scope, size_t index, std::string_view name);
+
+}  // namespace lathe::frontends

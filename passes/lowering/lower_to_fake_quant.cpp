@@ -1,0 +1,221 @@
+#include "lathe/passes/lowering/lower_to_fake_quant.h"
+
+#include <utility>
+
+#include "lathe/passes/core/facts.h"
+#include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/quant/quant_layer.h"
+#include "lathe/quant/affine.h"
+#include "lathe/quant/dequant_word.h"
+
+namespace lathe::passes {
+namespace {
+
+constexpr std::string_view kDescription = R"(
+Rewrites a lowered graph in standard ONNX operators, in float32 on integer values, so that any runtime shows
+what the accelerator will compute (the reference's section 6):
+
+    AscendQuant(%x) {scale, offset}     Sub(Clip(Add(Round(Mul(%x, scale)), offset), min, max), offset)
+    int8 weight, int32 bias             the same integers as float32
+    AscendDequant(%acc, %param)         Mul(%acc, dqscale)
+
+A float16 layer is computed in float32 between two Casts. Constants are Constant nodes at the front of the
+graph. Needs opset 11 (Round, Clip with tensor bounds).
+)";
+
+class Lowering {
+ public:
+  explicit Lowering(PassContext& context) : context_(context), rewriter_(context.rewriter()) {}
+
+  StatusOr<bool> Run() {
+    const std::vector<QuantLayer> layers = MarkedLayers(context_.model());
+    for (const QuantLayer& layer : layers) {
+      LATHE_RETURN_IF_ERROR(ToFloat(layer.weight));
+      LATHE_RETURN_IF_ERROR(BiasToFloat(layer));
+    }
+    bool changed = !layers.empty();
+    for (ir::Node* node = graph().first_node(); node != nullptr;) {
+      ir::Node* next = node->next();
+      const bool quant = node->Is("AscendQuant");
+      if (quant || node->Is("AscendDequant")) {
+        LATHE_RETURN_IF_ERROR(quant ? ReplaceQuant(*node) : ReplaceDequant(*node));
+        changed = true;
+      }
+      node = next;
+    }
+    for (ir::Node& node : graph().nodes()) rewriter_.RemoveAttribute(node, "op_data_type");
+    return changed;
+  }
+
+ private:
+  ir::Graph& graph() const { return context_.model().graph(); }
+
+  Status ToFloat(ir::Use* use) {
+    if (use == nullptr) return OkStatus();
+    const ir::Tensor tensor = use->value()->ConstantTensor();
+    if (!ir::IsInteger(tensor.element_type())) return OkStatus();
+    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> integers, tensor.ValuesAsInt64());
+    const std::vector<float> values(integers.begin(), integers.end());
+    SetConstantInput(rewriter_, *use->user(), use->index(),
+                     ir::Tensor::Of({tensor.dims().begin(), tensor.dims().end()}, values));
+    return OkStatus();
+  }
+
+  // The Cast that quantize-bias puts before 4-bit layers goes.
+  Status BiasToFloat(const QuantLayer& layer) {
+    if (layer.bias == nullptr) return OkStatus();
+    if (ir::Node* cast = layer.bias->value()->producer(); cast != nullptr && cast->Is("Cast")) {
+      rewriter_.ReplaceNode(*cast, *cast->input(0));
+    }
+    return ToFloat(layer.bias);
+  }
+
+  // A Constant node at the front of the graph, called `name`, its output `name`.output0.
+  ir::Value* Constant(const std::string& name, ir::Tensor tensor) {
+    ir::NodeSpec spec;
+    spec.op = "Constant";
+    spec.name = name;
+    const std::vector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
+    const ir::Type* type = context_.model().Intern(ir::Type::Tensor(tensor.element_type(), dims));
+    spec.attributes = {{"value", std::move(tensor)}};
+    ir::Node& node = rewriter_.CreateNode(graph(), graph().first_node(), std::move(spec));
+    rewriter_.SetType(*node.output(), type);
+    return node.output();
+  }
+
+  ir::Value* Insert(ir::Node& before, std::string op, std::string name,
+                    std::vector<ir::Value*> inputs, const ir::Type* type) {
+    ir::NodeSpec spec;
+    spec.op = std::move(op);
+    spec.name = std::move(name);
+    spec.inputs = std::move(inputs);
+    if (spec.op == "Cast") spec.attributes = {{"to", static_cast<int64_t>(type->element)}};
+    ir::Node& node = rewriter_.CreateNode(graph(), &before, std::move(spec));
+    rewriter_.SetType(*node.output(), type);
+    return node.output();
+  }
+
+  // The type with another element type; unknown stays unknown.
+  const ir::Type* As(const ir::Type& type, ir::ElementType element) {
+    if (!type.is_tensor()) return context_.model().unknown_type();
+    return context_.model().Intern(ir::Type::Tensor(element, type.shape));
+  }
+
+  Status ReplaceQuant(ir::Node& node) {
+    const std::string prefix = std::string(node.name_text()) + ".fakequant";
+    const float scale = node.FloatAttribute("scale", 1.0f);
+    const float offset_value = node.FloatAttribute("offset", 0.0f);
+    const std::string type_name = node.StringAttribute("dst_type", "INT8");
+    const int bits = type_name == "INT16" ? 16 : type_name == "INT4" ? 4 : 8;
+    ir::Value* x = node.input(0);
+    const ir::Type* type = As(x->type(), ir::ElementType::kFloat32);
+    const bool half = x->type().is_tensor() && x->type().element == ir::ElementType::kFloat16;
+
+    const ir::Rewriter::OriginScope origin(rewriter_, node);
+    ir::Value* scale_constant = Constant(prefix + ".scale", ir::Tensor::Scalar(scale));
+    ir::Value* offset = Constant(prefix + ".offset", ir::Tensor::Scalar(offset_value));
+    ir::Value* min = Constant(prefix + ".min_val",
+                              ir::Tensor::Scalar(static_cast<float>(quant::MinQuantized(bits))));
+    ir::Value* max = Constant(prefix + ".max_val",
+                              ir::Tensor::Scalar(static_cast<float>(quant::MaxQuantized(bits))));
+    if (half || IsHalfLayer(node)) x = Insert(node, "Cast", prefix + ".cast", {x}, type);
+    x = Insert(node, "Mul", prefix + ".mul", {x, scale_constant}, type);
+    x = Insert(node, "Round", prefix + ".round", {x}, type);
+    x = Insert(node, "Add", prefix + ".add", {x, offset}, type);
+    x = Insert(node, "Clip", prefix + ".clip", {x, min, max}, type);
+    x = Insert(node, "Sub", prefix + ".sub", {x, offset}, type);
+    rewriter_.ReplaceNode(node, *x);
+    context_.Count("quant");
+    return OkStatus();
+  }
+
+  // Some layer behind the AscendQuant is marked as float16.
+  static bool IsHalfLayer(const ir::Node& quant) {
+    for (const ir::Use& use : quant.output()->uses()) {
+      if (use.user()->StringAttribute("op_data_type", "") == "float16") return true;
+    }
+    return false;
+  }
+
+  // Scales broadcast over a result of this rank: [1, n, 1, ...] behind convolutions, else [1, n].
+  static std::vector<int64_t> ScaleDims(const ir::Node& producer, int64_t count) {
+    std::vector<int64_t> dims = {1, count};
+    if (producer.Is("Conv") || producer.Is("ConvTranspose")) {
+      dims.resize(static_cast<size_t>(producer.input(1)->ConstantTensor().rank()), 1);
+    }
+    return dims;
+  }
+
+  Status ReplaceDequant(ir::Node& node) {
+    ir::Value* accumulator = node.input(0);
+    const ir::Tensor param =
+        node.input(1) == nullptr ? ir::Tensor() : node.input(1)->ConstantTensor();
+    if (!param || accumulator->producer() == nullptr) {
+      return WithContext(InvalidInput("AscendDequant without a constant parameter"),
+                         ErrorContext::kNode, node.display_name());
+    }
+    LATHE_ASSIGN_OR_RETURN(const std::vector<uint64_t> words, param.Values<uint64_t>());
+    std::vector<float> scales;
+    for (const uint64_t word : words) scales.push_back(quant::DecodeDequantWord(word).deq_scale);
+
+    ir::Node& producer = *accumulator->producer();
+    ir::Node& layer = LayerBehind(producer);
+    const bool half = layer.StringAttribute("op_data_type", "") == "float16";
+    const ir::Rewriter::OriginScope origin(rewriter_, node);
+    const std::string prefix = LayerName(layer) + ".fakedequant";
+    const ir::Type* type = As(node.output()->type(), ir::ElementType::kFloat32);
+    ir::Value* scale =
+        Constant(prefix + ".dqscale",
+                 ir::Tensor::Of(ScaleDims(producer, static_cast<int64_t>(scales.size())), scales));
+    ir::Value* result = Insert(node, "Mul", prefix + ".mul", {accumulator, scale}, type);
+    if (half) {
+      result = Insert(node, "Cast", prefix + ".cast", {result},
+                      As(node.output()->type(), ir::ElementType::kFloat16));
+    }
+    rewriter_.SetType(*accumulator, type);
+    ir::Value& param_value = *node.input(1);
+    rewriter_.ReplaceNode(node, *result);
+    EraseIfUnused(rewriter_, param_value);
+    context_.Count("dequant");
+    return OkStatus();
+  }
+
+  // The layer whose result is dequantised: the producer, or the MatMul before its bias Add.
+  static ir::Node& LayerBehind(ir::Node& producer) {
+    if (producer.Is("Add") && producer.input(0) != nullptr) {
+      ir::Node* matmul = producer.input(0)->producer();
+      if (matmul != nullptr && matmul->Is("MatMul")) return *matmul;
+    }
+    return producer;
+  }
+
+  PassContext& context_;
+  ir::Rewriter& rewriter_;
+};
+
+StatusOr<bool> Run(PassContext& context) {
+  const int64_t opset = context.model().OpsetVersion("");
+  if (opset < 11)
+    return InvalidInput("the simulation graph needs opset 11, the model has {}", opset);
+  return Lowering(context).Run();
+}
+
+}  // namespace
+
+const PassDescriptor& LowerToFakeQuantPass() {
+  static const PassDescriptor kPass = {
+      .name = "lower-to-fake-quant",
+      .summary = "Rewrite a lowered graph in standard operators, for simulation",
+      .description = kDescription,
+      .options = {},
+      .statistics = {{"quant", "AscendQuant nodes rewritten"},
+                     {"dequant", "AscendDequant nodes rewritten"}},
+      .requires_facts = {facts::kAscendLowered, facts::kQuantPointsMarked},
+      .establishes = {},
+      .preserves = {facts::kConvBnFused, facts::kWeightsFolded, facts::kSparsityApplied},
+      .run = Run,
+  };
+  return kPass;
+}
+
+}  // namespace lathe::passes

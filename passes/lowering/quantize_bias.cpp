@@ -1,0 +1,79 @@
+#include "lathe/passes/lowering/quantize_bias.h"
+
+#include "lathe/passes/core/facts.h"
+#include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/lowering/layer_factors.h"
+#include "lathe/quant/bias.h"
+
+namespace lathe::passes {
+namespace {
+
+constexpr std::string_view kDescription = R"(
+Replaces the bias of each marked layer by its integers in the accumulator's scale:
+
+    b[c]  ->  int32(round(b[c] / (scale_w[c] * scale_d)))
+
+in float32 (the reference's 5.4). This is done once, before the deploy and the simulation graph part, so both
+hold the same integers. A value outside int32 is an error that names the channel; nothing is clipped. With
+4-bit activations the bias reaches the layer through a Cast to float called `<layer>.bias_quant`.
+)";
+
+StatusOr<ir::Tensor> Quantize(const QuantLayer& layer, const LayerFactors& factors) {
+  const ir::Tensor tensor = layer.bias->value()->ConstantTensor();
+  LATHE_ASSIGN_OR_RETURN(const std::vector<float> bias, tensor.ValuesAsFloat());
+  LATHE_ASSIGN_OR_RETURN(const std::vector<int32_t> integers,
+                         quant::QuantizeBias(bias, factors.record->scale_w, factors.scale_d));
+  ir::TensorNotes notes;
+  notes.typed_field = true;  // int32_data, where the reference writes it
+  return ir::Tensor::Of({tensor.dims().begin(), tensor.dims().end()}, integers)
+      .WithNotes(std::move(notes));
+}
+
+void InsertCast(ir::Rewriter& rewriter, const QuantLayer& layer) {
+  const ir::Rewriter::OriginScope origin(rewriter, *layer.node);
+  ir::Node* user = layer.bias->user();
+  ir::NodeSpec spec;
+  spec.op = "Cast";
+  spec.name = layer.name + ".bias_quant";
+  spec.inputs = {layer.bias->value()};
+  spec.attributes = {{"to", static_cast<int64_t>(ir::ElementType::kFloat32)}};
+  ir::Node& cast = rewriter.CreateNode(*user->graph(), user, std::move(spec));
+  rewriter.ReplaceUse(*layer.bias, cast.output());
+}
+
+StatusOr<bool> Run(PassContext& context) {
+  LATHE_ASSIGN_OR_RETURN(const auto* record, context.Need<quant::Record>("a record"));
+  bool changed = false;
+  for (const QuantLayer& layer : MarkedLayers(context.model())) {
+    if (layer.bias == nullptr) continue;
+    LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, layer.name));
+    StatusOr<ir::Tensor> quantized = Quantize(layer, factors);
+    if (!quantized.ok()) return WithContext(quantized.status(), ErrorContext::kNode, layer.name);
+    SetConstantInput(context.rewriter(), *layer.bias->user(), layer.bias->index(),
+                     *std::move(quantized));
+    if (factors.bits.activation == 4) InsertCast(context.rewriter(), layer);
+    context.Count("quantized");
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace
+
+const PassDescriptor& QuantizeBiasPass() {
+  static const PassDescriptor kPass = {
+      .name = "quantize-bias",
+      .summary = "Make the biases of marked layers int32",
+      .description = kDescription,
+      .options = {},
+      .statistics = {{"quantized", "biases quantised"}},
+      .requires_facts = {facts::kQuantPointsMarked, facts::kCalibrated},
+      .establishes = {},
+      .preserves = {facts::kConvBnFused, facts::kWeightsFolded, facts::kQuantPointsMarked,
+                    facts::kCalibrated, facts::kSparsityApplied, facts::kAscendLowered},
+      .run = Run,
+  };
+  return kPass;
+}
+
+}  // namespace lathe::passes

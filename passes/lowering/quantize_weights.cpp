@@ -1,0 +1,69 @@
+#include "lathe/passes/lowering/quantize_weights.h"
+
+#include <cstring>
+
+#include "lathe/passes/core/facts.h"
+#include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/lowering/layer_factors.h"
+#include "lathe/quant/arq.h"
+
+namespace lathe::passes {
+namespace {
+
+constexpr std::string_view kDescription = R"(
+Replaces the weight of each marked layer by its integers:
+
+    w  ->  clamp(round(w / scale_w[c]))        int8, also for 4, 6 and 7 bits
+
+with the scales of the record, per channel or per tensor (the reference's 5.3). A weight that others use as
+well is copied first; the others keep the real values.
+)";
+
+StatusOr<ir::Tensor> Quantize(const QuantLayer& layer, const LayerFactors& factors) {
+  const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
+  LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, tensor.ValuesAsFloat());
+  const auto& scales = factors.record->scale_w;
+  const quant::WeightLayout layout = layer.Layout(factors.channel_wise());
+  std::vector<std::byte> bytes(values.size());
+  const std::span<int8_t> quantized(reinterpret_cast<int8_t*>(bytes.data()), bytes.size());
+  LATHE_RETURN_IF_ERROR(
+      quant::QuantizeWeights(values, layout, scales, factors.bits.weight, quantized));
+  return ir::Tensor::FromVector(ir::ElementType::kInt8,
+                                {tensor.dims().begin(), tensor.dims().end()}, std::move(bytes));
+}
+
+StatusOr<bool> Run(PassContext& context) {
+  LATHE_ASSIGN_OR_RETURN(const auto* record, context.Need<quant::Record>("a record"));
+  bool changed = false;
+  for (const QuantLayer& layer : MarkedLayers(context.model())) {
+    if (layer.weight == nullptr) continue;
+    LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, layer.name));
+    StatusOr<ir::Tensor> quantized = Quantize(layer, factors);
+    if (!quantized.ok()) return WithContext(quantized.status(), ErrorContext::kNode, layer.name);
+    SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
+                     *std::move(quantized));
+    context.Count("quantized");
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace
+
+const PassDescriptor& QuantizeWeightsPass() {
+  static const PassDescriptor kPass = {
+      .name = "quantize-weights",
+      .summary = "Make the weights of marked layers integers",
+      .description = kDescription,
+      .options = {},
+      .statistics = {{"quantized", "weights quantised"}},
+      .requires_facts = {facts::kQuantPointsMarked, facts::kCalibrated},
+      .establishes = {},
+      .preserves = {facts::kConvBnFused, facts::kWeightsFolded, facts::kQuantPointsMarked,
+                    facts::kCalibrated, facts::kSparsityApplied, facts::kAscendLowered},
+      .run = Run,
+  };
+  return kPass;
+}
+
+}  // namespace lathe::passes

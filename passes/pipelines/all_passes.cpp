@@ -1,0 +1,42 @@
+#include "lathe/passes/pipelines/all_passes.h"
+
+#include "lathe/passes/canonical/freeze_inputs.h"
+#include "lathe/passes/canonical/name_nodes.h"
+#include "lathe/passes/fusion/fuse_conv_bn.h"
+#include "lathe/passes/lowering/insert_ascend_dequant.h"
+#include "lathe/passes/lowering/insert_ascend_quant.h"
+#include "lathe/passes/lowering/lower_to_deploy.h"
+#include "lathe/passes/lowering/lower_to_fake_quant.h"
+#include "lathe/passes/lowering/quantize_bias.h"
+#include "lathe/passes/lowering/quantize_weights.h"
+#include "lathe/passes/lowering/share_ascend_quant.h"
+#include "lathe/passes/lowering/transpose_gemm_weight.h"
+#include "lathe/passes/quant/fake_quantize_weights.h"
+#include "lathe/passes/quant/insert_calibration.h"
+#include "lathe/passes/quant/mark_quant_points.h"
+
+namespace lathe::passes {
+
+Status RegisterAllPasses(PassRegistry& registry) {
+  for (const PassDescriptor* pass : {
+           &FakeQuantizeWeightsPass(),
+           &FreezeInputsPass(),
+           &FuseConvBnPass(),
+           &InsertAscendDequantPass(),
+           &InsertAscendQuantPass(),
+           &InsertCalibrationPass(),
+           &LowerToDeployPass(),
+           &LowerToFakeQuantPass(),
+           &MarkQuantPointsPass(),
+           &NameNodesPass(),
+           &QuantizeBiasPass(),
+           &QuantizeWeightsPass(),
+           &ShareAscendQuantPass(),
+           &TransposeGemmWeightPass(),
+       }) {
+    LATHE_RETURN_IF_ERROR(registry.Add(*pass));
+  }
+  return OkStatus();
+}
+
+}  // namespace lathe::passes

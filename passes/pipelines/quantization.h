@@ -1,0 +1,45 @@
+// The pipelines of post-training quantisation: which passes, in which order, and why there.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lathe::passes {
+
+// What comes before anything looks at layers.
+//   freeze-inputs   first: constants that are also inputs hide weights from every later pass
+//   name-nodes      before configuration, which calls layers by name; before any pass that removes
+//   nodes,
+//                   since unnamed nodes are called by their place
+inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes";
+
+// Float graph to float graph with BatchNormalization folded; `skip` names convolutions to leave
+// alone.
+std::string FusionPipeline(bool do_fusion, std::span<const std::string> skip);
+
+// Which operands are quantised; everything after follows these marks.
+inline constexpr std::string_view kMarkingPipeline = "mark-quant-points";
+
+// Marked graph to the graph that is run on calibration data.
+//   fake-quantize-weights   before observers: activations are observed behind rounded weights
+//   insert-calibration      last: nothing may be rewritten behind an observer's back
+inline constexpr std::string_view kCalibrationPipeline = "fake-quantize-weights,insert-calibration";
+
+// Marked graph to the reference's modified model.
+inline constexpr std::string_view kModifiedPipeline = "fake-quantize-weights";
+
+// Calibrated graph to integers (the reference's 4.2, steps 1 to 8).
+//   transpose-gemm-weight   before quantize-weights, so that integers are laid out once
+//   insert-ascend-quant     before insert-ascend-dequant only by custom
+//   quantize-bias           once, before the graph is copied for the two emitters
+//   share-ascend-quant      last: it compares AscendQuant nodes
+inline constexpr std::string_view kLoweringPipeline =
+    "mark-quant-points,transpose-gemm-weight,insert-ascend-quant,quantize-weights,"
+    "insert-ascend-dequant,quantize-bias,share-ascend-quant";
+
+// Lowered graph to what is emitted.
+inline constexpr std::string_view kDeployPipeline = "lower-to-deploy";
+inline constexpr std::string_view kFakeQuantPipeline = "lower-to-fake-quant";
+
+}  // namespace lathe::passes

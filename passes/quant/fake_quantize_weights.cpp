@@ -1,0 +1,122 @@
+#include "lathe/passes/quant/fake_quantize_weights.h"
+
+#include <vector>
+
+#include "lathe/passes/core/facts.h"
+#include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/quant/quant_layer.h"
+#include "lathe/passes/quant/quant_point.h"
+#include "lathe/passes/quant/quant_report.h"
+#include "lathe/quant/arq.h"
+#include "lathe/quant/config/quant_settings.h"
+#include "lathe/quant/config/record.h"
+
+namespace lathe::passes {
+namespace {
+
+constexpr std::string_view kDescription = R"(
+Finds the scales of the weights of marked layers (ARQ: largest magnitude, per channel or per tensor as the
+configuration says), writes them into the record, and replaces each weight by the value that its integer
+stands for:
+
+    w  ->  clamp(round(w / scale[c])) * scale[c]
+
+so that activations are observed behind the weights they will meet (the reference's 4.1). Weights of
+ConvTranspose stay as they are, as in the reference; their scales are recorded all the same.
+
+A layer whose weight is not finite loses its marks, stays float, and is reported.
+)";
+
+void Unmark(ir::Rewriter& rewriter, const QuantLayer& layer) {
+  for (ir::Use* use : {layer.activation, layer.weight, layer.bias}) {
+    if (use != nullptr) rewriter.SetAnnotation(*use, {});
+  }
+  rewriter.RemoveAttribute(*layer.node, "op_data_type");
+}
+
+quant::LayerRecord& RecordOf(quant::Record& record, const std::string& layer) {
+  for (quant::RecordEntry& entry : record.entries) {
+    if (entry.key == layer) {
+      if (!entry.value) entry.value.emplace();
+      return *entry.value;
+    }
+  }
+  quant::RecordEntry& entry = record.entries.emplace_back();
+  entry.key = layer;
+  return entry.value.emplace();
+}
+
+// Scales into the record and, unless the reference leaves the weight alone, rounded values into the
+// graph.
+Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
+                     const quant::LayerSettings& settings, quant::Record& record) {
+  const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
+  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
+  const quant::WeightLayout layout = layer.Layout(settings.channel_wise);
+  LATHE_ASSIGN_OR_RETURN(const std::vector<float> scales,
+                         quant::ArqScales(values, layout, settings.weight_bits));
+  quant::LayerRecord& entry = RecordOf(record, layer.name);
+  entry.scale_w = scales;
+  entry.offset_w.assign(scales.size(), 0);
+  entry.act_type = fmt::format("INT{}", settings.activation_bits);
+  entry.wts_type = fmt::format("INT{}", settings.weight_bits);
+  if (layer.node->Is("ConvTranspose")) return OkStatus();
+  LATHE_RETURN_IF_ERROR(
+      quant::FakeQuantizeWeights(values, layout, scales, settings.weight_bits, values));
+  SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
+                   FloatTensor(tensor.element_type(), tensor.dims(), values));
+  return OkStatus();
+}
+
+StatusOr<bool> Run(PassContext& context) {
+  LATHE_ASSIGN_OR_RETURN(const auto* settings,
+                         context.Need<quant::QuantSettings>("a configuration"));
+  LATHE_ASSIGN_OR_RETURN(auto* record, context.Need<quant::Record>("a record to fill"));
+  LATHE_ASSIGN_OR_RETURN(auto* report, context.Need<QuantReport>("a report to fill"));
+  bool changed = false;
+  for (const QuantLayer& layer : MarkedLayers(context.model())) {
+    const quant::LayerSettings* chosen = nullptr;
+    for (const quant::LayerSettings& each : settings->layers) {
+      if (each.name == layer.name) chosen = &each;
+    }
+    if (chosen == nullptr) continue;
+    changed = true;
+    if (layer.weight == nullptr) {
+      quant::LayerRecord& entry = RecordOf(*record, layer.name);
+      entry.scale_w = {1.0f};
+      entry.offset_w = {0};
+      entry.act_type = fmt::format("INT{}", chosen->activation_bits);
+      continue;
+    }
+    const Status status = QuantizeLayer(context, layer, *chosen, *record);
+    if (status.ok()) {
+      context.Count("layers");
+      continue;
+    }
+    Unmark(context.rewriter(), layer);
+    report->left_float.push_back({layer.name, std::string(status.message())});
+    context.Missed(*layer.node, std::string(status.message()));
+  }
+  return changed;
+}
+
+}  // namespace
+
+const PassDescriptor& FakeQuantizeWeightsPass() {
+  static const PassDescriptor kPass = {
+      .name = "fake-quantize-weights",
+      .summary =
+          "Round the weights of marked layers to their quantised values and record their scales",
+      .description = kDescription,
+      .options = {},
+      .statistics = {{"layers", "layers whose weight was rounded"}},
+      .requires_facts = {facts::kQuantPointsMarked},
+      .establishes = {},
+      .preserves = {facts::kShapesInferred, facts::kConvBnFused, facts::kWeightsFolded,
+                    facts::kQuantPointsMarked, facts::kSparsityApplied},
+      .run = Run,
+  };
+  return kPass;
+}
+
+}  // namespace lathe::passes

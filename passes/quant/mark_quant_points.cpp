@@ -1,0 +1,130 @@
+#include "lathe/passes/quant/mark_quant_points.h"
+
+#include <string>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "lathe/passes/core/facts.h"
+#include "lathe/passes/quant/quant_layer.h"
+#include "lathe/passes/quant/quant_point.h"
+#include "lathe/quant/config/quant_settings.h"
+#include "lathe/quant/config/record.h"
+#include "lathe/support/nearest_names.h"
+
+namespace lathe::passes {
+namespace {
+
+constexpr std::string_view kDescription = R"(
+Decides which operands are quantised and writes the decision onto them; later passes only follow the marks.
+
+    %y = Conv(%x, %w, %b)        %y = Conv(%x {quant.activation:conv1}, %w {quant.weight:conv1},
+                                           %b {quant.bias:conv1})
+
+The layers are those of the record, if one is given (each entry with factors), else the enabled layers of the
+configuration. Marks of an earlier run are removed. Each marked node also gets the attribute `op_data_type`
+(`float` or `float16`, after its weight), the reference's own note in modified models.
+
+An entry that names no node, or a node that is no layer, is an error. A layer's name is its node's name, or
+the name of the node it came from.
+)";
+
+void ClearMarks(ir::Rewriter& rewriter, ir::Graph& graph) {
+  for (ir::Node& node : graph.nodes()) {
+    for (ir::Use& use : node.operands()) {
+      if (FindQuantPoint(use)) rewriter.SetAnnotation(use, {});
+    }
+  }
+}
+
+// Names of the layers to mark, in no particular order.
+StatusOr<std::vector<std::string>> WantedLayers(const PassContext& context) {
+  std::vector<std::string> names;
+  if (const auto* record = context.Find<quant::Record>()) {
+    for (const quant::RecordEntry& entry : record->entries) {
+      if (entry.key && entry.value && !quant::HasNoFactors(*entry.value))
+        names.push_back(*entry.key);
+    }
+    return names;
+  }
+  LATHE_ASSIGN_OR_RETURN(const auto* settings,
+                         context.Need<quant::QuantSettings>("a configuration or a record"));
+  for (const quant::LayerSettings& layer : settings->layers) names.push_back(layer.name);
+  return names;
+}
+
+// By the node's own name first, then by the names of the nodes it came from.
+absl::flat_hash_map<std::string_view, ir::Node*> IndexNodes(const ir::Model& model) {
+  absl::flat_hash_map<std::string_view, ir::Node*> index;
+  for (ir::Node& node : model.graph().nodes()) {
+    if (!node.name().empty()) index.try_emplace(node.name_text(), &node);
+  }
+  for (ir::Node& node : model.graph().nodes()) {
+    for (const ir::Name name : model.OriginNames(node.origin())) {
+      index.try_emplace(model.Text(name), &node);
+    }
+  }
+  return index;
+}
+
+Status UnknownLayer(const ir::Model& model, const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const ir::Node& node : model.graph().nodes()) names.push_back(node.name_text());
+  Status status = InvalidInput("the model has no layer '{}'", name);
+  const std::string near = DidYouMean(name, names);
+  return near.empty() ? status : WithContext(status, ErrorContext::kHint, near);
+}
+
+void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
+  MarkQuantPoint(rewriter, *layer.activation, QuantRole::kActivation, layer.name);
+  bool half = false;
+  if (layer.weight != nullptr) {
+    MarkQuantPoint(rewriter, *layer.weight, QuantRole::kWeight, layer.name);
+    half = layer.weight->value()->ConstantTensor().element_type() == ir::ElementType::kFloat16;
+  }
+  if (layer.bias != nullptr) MarkQuantPoint(rewriter, *layer.bias, QuantRole::kBias, layer.name);
+  if (layer.node->FindAttribute("op_data_type") == nullptr) {
+    rewriter.SetAttribute(*layer.node, "op_data_type", std::string(half ? "float16" : "float"));
+  }
+}
+
+StatusOr<bool> Run(PassContext& context) {
+  ir::Model& model = context.model();
+  LATHE_ASSIGN_OR_RETURN(const std::vector<std::string> names, WantedLayers(context));
+  ClearMarks(context.rewriter(), model.graph());
+  const auto index = IndexNodes(model);
+  for (const std::string& name : names) {
+    const auto it = index.find(name);
+    if (it == index.end()) return UnknownLayer(model, name);
+    const auto inspected = InspectLayer(*it->second);
+    if (const auto* other = std::get_if<NotALayer>(&inspected)) {
+      const std::string reason = other->reason.empty() ? "is never quantised" : other->reason;
+      return WithContext(
+          InvalidInput("a {} layer that cannot be quantised: {}", other->type, reason),
+          ErrorContext::kNode, name);
+    }
+    Mark(context.rewriter(), std::get<QuantLayer>(inspected));
+    context.Count("layers");
+  }
+  return !names.empty();
+}
+
+}  // namespace
+
+const PassDescriptor& MarkQuantPointsPass() {
+  static const PassDescriptor kPass = {
+      .name = "mark-quant-points",
+      .summary = "Annotate the operands that are to be quantised",
+      .description = kDescription,
+      .options = {},
+      .statistics = {{"layers", "layers marked"}},
+      .requires_facts = {},
+      .establishes = {facts::kQuantPointsMarked},
+      .preserves = {facts::kShapesInferred, facts::kConvBnFused, facts::kWeightsFolded,
+                    facts::kCalibrated, facts::kSparsityApplied},
+      .run = Run,
+  };
+  return kPass;
+}
+
+}  // namespace lathe::passes

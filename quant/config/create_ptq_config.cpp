@@ -1,0 +1,271 @@
+#include "lathe/quant/config/create_ptq_config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lathe/quant/config/layer_index.h"
+#include "lathe/quant/config/layer_rules.h"
+#include "lathe/quant/config/value_rules.h"
+#include "lathe/support/quoted.h"
+
+namespace lathe::quant {
+namespace {
+
+constexpr std::string_view kCommon = "common_config";
+constexpr std::string_view kOverrideTypes = "override_layer_types";
+constexpr std::string_view kOverrideLayers = "override_layer_configs";
+
+Status CheckChoice(std::string_view where, const CalibrationChoice& choice) {
+  if (choice.activation.has_value()) {
+    LATHE_RETURN_IF_ERROR(CheckActivationValues(where, *choice.activation));
+  }
+  WeightConfig weight;
+  if (const auto* arq = std::get_if<ArqOptions>(&choice.weight)) {
+    weight.num_bits = arq->quant_bits.value_or(weight.num_bits);
+  } else if (const auto* ada = std::get_if<AdaOptions>(&choice.weight)) {
+    weight.ada = ada->parameters;
+  }
+  LATHE_RETURN_IF_ERROR(CheckWeightValues(where, weight));
+  if (choice.dmq_balancer_param.has_value()) {
+    LATHE_RETURN_IF_ERROR(CheckBalancing(where, *choice.dmq_balancer_param));
+  }
+  return OkStatus();
+}
+
+bool SameAlgorithm(const ActivationConfig& a, const ActivationConfig& b) {
+  return a.algorithm.index() == b.algorithm.index();
+}
+
+// What one layer is told to do, and who told it.
+struct Source {
+  const CalibrationChoice* choice = nullptr;
+  std::string where;
+  bool is_override = false;
+};
+
+class Creator {
+ public:
+  Creator(const NetworkDescription& network, const AmctConfig& simplified)
+      : network_(network), simplified_(simplified), layers_(network.layers.size()) {}
+
+  StatusOr<CreatedPtqConfig> Run() {
+    if (network_.layers.empty()) {
+      return InvalidInput("the model has no layer that can be quantised");
+    }
+    for (const LayerDescription& layer : network_.layers) {
+      if (IsPtqGlobalKey(layer.name)) {
+        return InvalidInput("layer {} has the name of a global key of the configuration: rename it",
+                            Quoted(layer.name));
+      }
+    }
+    LATHE_RETURN_IF_ERROR(CheckBatchNum(simplified_.batch_num));
+    LATHE_ASSIGN_OR_RETURN(const LayerIndex index, LayerIndex::Create(network_));
+    LATHE_RETURN_IF_ERROR(ApplySkips(index));
+    LATHE_RETURN_IF_ERROR(index.CheckSkipFusion(simplified_.skip_fusion_layers));
+    LATHE_RETURN_IF_ERROR(ChooseSources(index));
+
+    PtqConfig& config = result_.config;
+    config.batch_num = simplified_.batch_num;
+    config.activation_offset = simplified_.activation_offset;
+    config.do_fusion = simplified_.do_fusion;
+    config.force_fp16_quant = simplified_.force_fp16_quant;
+    config.skip_fusion_layers = simplified_.skip_fusion_layers;
+    for (size_t i = 0; i < network_.layers.size(); ++i) {
+      LATHE_ASSIGN_OR_RETURN(PtqLayerConfig layer,
+                             MakeLayer(network_.layers[i], layers_[i].source));
+      layer.quant_enable = !layers_[i].skipped;
+      config.layers.push_back(std::move(layer));
+    }
+    std::sort(config.layers.begin(), config.layers.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    return std::move(result_);
+  }
+
+ private:
+  struct LayerPlan {
+    bool skipped = false;
+    Source source;
+  };
+
+  Status ApplySkips(const LayerIndex& index) {
+    LATHE_RETURN_IF_ERROR(CheckUnique("skip_layers", simplified_.skip_layers));
+    for (const std::string& name : simplified_.skip_layers) {
+      LATHE_ASSIGN_OR_RETURN(const size_t position, index.Find("skip_layers", name));
+      layers_[position].skipped = true;
+    }
+    LATHE_RETURN_IF_ERROR(CheckUnique("skip_layer_types", simplified_.skip_layer_types));
+    for (const std::string& name : simplified_.skip_layer_types) {
+      LATHE_ASSIGN_OR_RETURN(const LayerType type, index.FindType("skip_layer_types", name));
+      for (size_t i = 0; i < layers_.size(); ++i) {
+        if (network_.layers[i].type == type) layers_[i].skipped = true;
+      }
+    }
+    if (std::all_of(layers_.begin(), layers_.end(), [](const auto& l) { return l.skipped; })) {
+      return InvalidInput("every layer that can be quantised is skipped: nothing is left to do");
+    }
+    return OkStatus();
+  }
+
+  Status CheckOverrides(std::string_view where, const std::vector<CalibrationOverride>& overrides) {
+    std::vector<std::string> targets;
+    targets.reserve(overrides.size());
+    for (const CalibrationOverride& entry : overrides) targets.push_back(entry.target);
+    LATHE_RETURN_IF_ERROR(CheckUnique(where, targets));
+    for (const CalibrationOverride& entry : overrides) {
+      LATHE_RETURN_IF_ERROR(CheckChoice(Where(where, entry), entry.choice));
+    }
+    return OkStatus();
+  }
+
+  static std::string Where(std::string_view where, const CalibrationOverride& entry) {
+    return fmt::format("{} {}", where, Quoted(entry.target));
+  }
+
+  // From the weakest rule to the strongest: a later one replaces an earlier one.
+  Status ChooseSources(const LayerIndex& index) {
+    if (simplified_.common_config.has_value()) {
+      LATHE_RETURN_IF_ERROR(CheckChoice(kCommon, *simplified_.common_config));
+      for (LayerPlan& plan : layers_) {
+        plan.source = {&*simplified_.common_config, std::string(kCommon), false};
+      }
+    }
+    LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
+    for (const CalibrationOverride& entry : simplified_.override_layer_types) {
+      LATHE_ASSIGN_OR_RETURN(const LayerType type, index.FindType(kOverrideTypes, entry.target));
+      for (size_t i = 0; i < layers_.size(); ++i) {
+        if (network_.layers[i].type == type) {
+          layers_[i].source = {&entry.choice, Where(kOverrideTypes, entry), true};
+        }
+      }
+    }
+    LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideLayers, simplified_.override_layer_configs));
+    for (const CalibrationOverride& entry : simplified_.override_layer_configs) {
+      LATHE_ASSIGN_OR_RETURN(const size_t position, index.Find(kOverrideLayers, entry.target));
+      layers_[position].source = {&entry.choice, Where(kOverrideLayers, entry), true};
+    }
+    return OkStatus();
+  }
+
+  // `layer` cannot do what `source` asks: an error, or a note on what it does instead.
+  Status Refuse(const LayerDescription& layer, const Source& source, std::string_view reason,
+                std::string_view instead) {
+    if (source.is_override) {
+      return InvalidInput("{}: layer {}: {}", source.where, Quoted(layer.name), reason);
+    }
+    Note(layer, source, reason, instead);
+    return OkStatus();
+  }
+
+  void Note(const LayerDescription& layer, const Source& source, std::string_view reason,
+            std::string_view instead) {
+    result_.notes.push_back(
+        fmt::format("{}: layer {}: {}; {}", source.where, Quoted(layer.name), reason, instead));
+  }
+
+  StatusOr<PtqLayerConfig> MakeLayer(const LayerDescription& layer, const Source& source) {
+    static const CalibrationChoice kNothing;
+    const CalibrationChoice& choice = source.choice == nullptr ? kNothing : *source.choice;
+    PtqLayerConfig result;
+    result.name = layer.name;
+    if (choice.dmq_balancer_param.has_value()) {
+      if (const Reason reason = WhyNotBalancing(layer.type)) {
+        LATHE_RETURN_IF_ERROR(Refuse(layer, source, *reason, "it is not"));
+      } else {
+        result.dmq_balancer_param = choice.dmq_balancer_param;
+      }
+    }
+    LATHE_ASSIGN_OR_RETURN(result.activation, MakeActivation(layer, source, choice));
+    LATHE_ASSIGN_OR_RETURN(result.weight, MakeWeight(layer, source, choice));
+    return result;
+  }
+
+  StatusOr<ActivationConfig> MakeActivation(const LayerDescription& layer, const Source& source,
+                                            const CalibrationChoice& choice) {
+    ActivationConfig activation = choice.activation.value_or(ActivationConfig());
+    if (activation.num_bits == 16) {
+      if (const Reason reason = WhyNotInt16(layer)) {
+        LATHE_RETURN_IF_ERROR(Refuse(layer, source, *reason, "8 bits are used"));
+        activation.num_bits = 8;
+      }
+    }
+    if (!activation.asymmetric.has_value()) {
+      const auto& common = simplified_.common_config;
+      const bool inherits = common.has_value() && common->activation.has_value() &&
+                            common->activation->asymmetric.has_value() &&
+                            SameAlgorithm(*common->activation, activation);
+      // Inherited, not asked for: forced to false below without a word.
+      activation.asymmetric =
+          inherits ? *common->activation->asymmetric : simplified_.activation_offset;
+    } else if (*activation.asymmetric) {
+      if (const Reason reason = WhyNotAsymmetric(layer.type)) {
+        LATHE_RETURN_IF_ERROR(Refuse(layer, source, *reason, "its activation is symmetric"));
+      }
+    }
+    if (WhyNotAsymmetric(layer.type).has_value()) activation.asymmetric = false;
+    return activation;
+  }
+
+  // Nothing when the layer's weight_quant_params are left out.
+  StatusOr<std::optional<WeightConfig>> MakeWeight(const LayerDescription& layer,
+                                                   const Source& source,
+                                                   const CalibrationChoice& choice) {
+    WeightConfig weight;
+    if (const auto* arq = std::get_if<ArqOptions>(&choice.weight)) {
+      weight.channel_wise = arq->channel_wise;
+      weight.num_bits = arq->quant_bits.value_or(weight.num_bits);
+    } else if (const auto* ada = std::get_if<AdaOptions>(&choice.weight)) {
+      if (const Reason reason = WhyNotAdaRound(layer.type)) {
+        LATHE_RETURN_IF_ERROR(Refuse(layer, source, *reason, "arq_quantize is used"));
+        return std::optional<WeightConfig>();
+      }
+      weight.ada = ada->parameters;
+      weight.channel_wise = ada->channel_wise;
+    }
+    if (weight.num_bits == 6 || weight.num_bits == 7) {
+      if (const Reason reason = WhyNotInt6Weights(layer.type)) {
+        LATHE_RETURN_IF_ERROR(Refuse(layer, source, *reason, "8 bits are used"));
+        weight.num_bits = 8;
+      }
+    } else if (weight.num_bits == 4) {
+      if (const Reason reason = WhyNotInt4Weights(layer)) {
+        Note(layer, source, *reason, "8 bits are used");
+        weight.num_bits = 8;
+      }
+    }
+    const Reason reason = WhyNotChannelWise(layer.type);
+    if (weight.channel_wise.value_or(false) && reason.has_value()) {
+      LATHE_RETURN_IF_ERROR(
+          Refuse(layer, source, "channel_wise cannot be true, " + *reason, "it is false"));
+    }
+    if (IsAlwaysChannelWise(layer.type) && !weight.channel_wise.value_or(true)) {
+      Note(layer, source, "the gates of LSTM and GRU are always scaled one by one",
+           "channel_wise is true");
+    }
+    const bool wanted = weight.channel_wise.value_or(true) || IsAlwaysChannelWise(layer.type);
+    weight.channel_wise = wanted && !reason.has_value();
+    return std::optional<WeightConfig>(weight);
+  }
+
+  const NetworkDescription& network_;
+  const AmctConfig& simplified_;
+  std::vector<LayerPlan> layers_;
+  CreatedPtqConfig result_;
+};
+
+}  // namespace
+
+StatusOr<CreatedPtqConfig> CreatePtqConfig(const NetworkDescription& network,
+                                           const PtqOptions& options) {
+  AmctConfig simplified;
+  simplified.skip_layers = options.skip_layers;
+  simplified.batch_num = options.batch_num;
+  simplified.activation_offset = options.activation_offset;
+  return CreatePtqConfig(network, simplified);
+}
+
+StatusOr<CreatedPtqConfig> CreatePtqConfig(const NetworkDescription& network,
+                                           const AmctConfig& simplified) {
+  return Creator(network, simplified).Run();
+}
+
+}  // namespace lathe::quant

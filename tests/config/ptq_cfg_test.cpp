@@ -1,0 +1,141 @@
+#include "lathe/frontends/config/ptq_cfg.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lathe/backends/config/ptq_json.h"
+#include "lathe/quant/config/create_ptq_config.h"
+#include "small_network.h"
+
+namespace lathe {
+namespace {
+
+using frontends::ParsePtqCfg;
+using quant::AmctConfig;
+
+std::string Error(std::string_view text) {
+  const auto config = ParsePtqCfg(text);
+  return config.ok() ? "no error" : FormatError(config.status());
+}
+
+TEST(PtqCfg, EmptyIsTheDefaults) {
+  const auto config = ParsePtqCfg("");
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(*config, AmctConfig());
+}
+
+TEST(PtqCfg, EveryField) {
+  const auto config = ParsePtqCfg(R"(
+    batch_num: 4 activation_offset: false
+    skip_layers: "a" skip_layers: "b" skip_layer_types: "Linear"
+    fakequant_precision_mode: FORCE_FP16_QUANT
+    do_fusion: false skip_fusion_layers: "c"
+    common_config {
+      arq_quantize { channel_wise: true quant_bits: 6 }
+      ifmr_quantize { search_range_start: 0.8 search_range_end: 1.2 search_step: 0.02
+        max_percentile: 0.9999 min_percentile: 0.999 asymmetric: false dst_type: INT16 }
+      dmq_balancer { }
+    }
+    override_layer_types { layer_type: "Conv2d" calibration_config {
+      ada_quantize { num_iteration: 40 reg_param: 0.02 beta_range_start: 10 beta_range_end: 1.1
+        warm_start: 0.3 channel_wise: false } } }
+    override_layer_configs { layer_name: "d" calibration_config {
+      hfmg_quantize { num_of_bins: 1024 asymmetric: true dst_type: INT16 }
+      dmq_balancer { migration_strength: 0.7 } } }
+    override_layer_configs { layer_name: "e" calibration_config {
+      arq_quantize { } hfmg_quantize { } } })");
+  ASSERT_TRUE(config.ok()) << FormatError(config.status());
+  AmctConfig expected;
+  expected.batch_num = 4;
+  expected.activation_offset = false;
+  expected.skip_layers = {"a", "b"};
+  expected.skip_layer_types = {"Linear"};
+  expected.force_fp16_quant = true;
+  expected.do_fusion = false;
+  expected.skip_fusion_layers = {"c"};
+  expected.common_config = quant::CalibrationChoice{
+      quant::ArqOptions{true, 6},
+      quant::ActivationConfig{16, quant::IfmrParameters{0.9999, 0.999, {0.8, 1.2}, 0.02}, false},
+      0.5};
+  expected.override_layer_types = {
+      {"Conv2d",
+       {quant::AdaOptions{quant::AdaParameters{0.02, 0.3, 40, {10, 1.1}}, false}, {}, {}}}};
+  expected.override_layer_configs = {
+      {"d", {{}, quant::ActivationConfig{16, quant::HfmgParameters{1024}, true}, 0.7}},
+      {"e",
+       {quant::ArqOptions{}, quant::ActivationConfig{8, quant::HfmgParameters{4096}, {}}, {}}}};
+  EXPECT_EQ(*config, expected);
+}
+
+TEST(PtqCfg, EmptyMessagesHoldTheDefaults) {
+  const auto config = ParsePtqCfg("common_config { ada_quantize { } ifmr_quantize { } }");
+  ASSERT_TRUE(config.ok());
+  const quant::CalibrationChoice& common = *config->common_config;
+  EXPECT_EQ(std::get<quant::AdaOptions>(common.weight), quant::AdaOptions());
+  EXPECT_EQ(*common.activation, quant::ActivationConfig());
+}
+
+TEST(PtqCfg, ErrorsSayWhereAndWhich) {
+  EXPECT_EQ(Error("batch_num: 2\nbatchnum: 3"),
+            "line 2, column 9: AMCTConfig has no field 'batchnum' (did you mean 'batch_num'?)");
+  EXPECT_EQ(
+      Error("common_config {\n  ifmr_quantize { search_stp: 0.1 }\n}"),
+      "line 2, column 29: FMRQuantize has no field 'search_stp' (did you mean 'search_step'?)");
+  EXPECT_EQ(Error("zzz: 1"), "line 1, column 4: AMCTConfig has no field 'zzz'");
+  EXPECT_EQ(Error("batch_num: \"two\""), "line 1, column 12: Expected integer, got: \"two\"");
+  EXPECT_EQ(Error("batch_num: -1"), "line 1, column 12: Expected integer, got: -");
+  EXPECT_EQ(Error("batch_num: 4294967296"), "line 1, column 12: Integer out of range (4294967296)");
+  EXPECT_EQ(Error("batch_num: 1 batch_num: 2"),
+            "line 1, column 23: Non-repeated field \"batch_num\" is specified multiple times.");
+  EXPECT_EQ(Error("fakequant_precision_mode: FP16"),
+            "line 1, column 31: Unknown enumeration value of \"FP16\" for field "
+            "\"fakequant_precision_mode\".");
+  EXPECT_EQ(Error("common_config { arq_quantize { } ada_quantize { } }"),
+            "line 1, column 47: Field \"ada_quantize\" is specified along with field "
+            "\"arq_quantize\", another member of oneof \"wts_quant_algo\".");
+  EXPECT_EQ(Error("override_layer_types { layer_type: \"Conv2d\" }"),
+            "Message missing required fields: override_layer_types[0].calibration_config");
+  EXPECT_EQ(Error("skip_layers: \"a"), "line 1, column 16: Unexpected end of string.");
+  EXPECT_EQ(Error("common_config {"), "line 1, column 16: Expected identifier, got: ");
+}
+
+// The numbers that float32 cannot hold come out as they were written.
+TEST(PtqCfg, FloatsReachTheFileAsWritten) {
+  const auto config = ParsePtqCfg(
+      "common_config { ifmr_quantize { search_range_start: 0.65 search_range_end: 1.35 "
+      "search_step: 0.005 max_percentile: 0.99999 } dmq_balancer { migration_strength: 0.3 } }");
+  ASSERT_TRUE(config.ok());
+  const auto created = quant::CreatePtqConfig(test::SmallNetwork(), *config);
+  ASSERT_TRUE(created.ok()) << FormatError(created.status());
+  const auto text = backends::WritePtqJson(created->config);
+  ASSERT_TRUE(text.ok());
+  for (const char* expected : {"0.65,", "1.35\n", "\"search_step\":0.005,",
+                               "\"max_percentile\":0.99999,", "\"dmq_balancer_param\":0.3,"}) {
+    EXPECT_NE(text->find(expected), std::string::npos) << expected;
+  }
+}
+
+// The ends of ranges are inside as decimals, whatever their float32 says.
+TEST(PtqCfg, EndsOfRanges) {
+  const auto created = [](const std::string& common) {
+    const auto config = ParsePtqCfg("common_config { " + common + " }");
+    EXPECT_TRUE(config.ok());
+    const auto result = quant::CreatePtqConfig(test::SmallNetwork(), *config);
+    return result.ok() ? "no error" : FormatError(result.status());
+  };
+  EXPECT_EQ(created("dmq_balancer { migration_strength: 0.2 }"), "no error");
+  EXPECT_EQ(created("dmq_balancer { migration_strength: 0.8 }"), "no error");
+  EXPECT_EQ(created("ifmr_quantize { search_step: 0.6 }"), "no error");
+  EXPECT_EQ(created("ifmr_quantize { search_step: nan }"),
+            "common_config: search_step is nan, it must be above 0 and at most the width of "
+            "search_range [0.7, 1.3]");
+  EXPECT_EQ(created("ifmr_quantize { search_range_end: inf }"),
+            "common_config: search_range is [0.7, inf], it must be [a, b] with 0 < a < b");
+  EXPECT_EQ(created("arq_quantize { quant_bits: 4294967295 }"),
+            "common_config: num_bits is 4294967295, allowed are 4, 6, 7, 8");
+  EXPECT_EQ(created("hfmg_quantize { num_of_bins: 4294967295 }"),
+            "common_config: num_of_bins is 4294967295, allowed are 1024, 2048, 4096, 8192");
+}
+
+}  // namespace
+}  // namespace lathe

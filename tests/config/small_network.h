@@ -1,0 +1,33 @@
+// One layer of each kind, for tests that need no file.
+#pragma once
+
+#include "lathe/quant/config/layer.h"
+
+namespace lathe::test {
+
+inline quant::NetworkDescription SmallNetwork() {
+  using quant::LayerType;
+  quant::NetworkDescription network;
+  network.layers = {
+      {"stem", LayerType::kConv2d, 1, {3}, true},
+      {"body.conv", LayerType::kConv2d, 1, {16}, false},
+      {"body.dw", LayerType::kConv2d, 16, {1}, false},
+      {"conv1d", LayerType::kConv1d, 1, {4}, true},
+      {"conv3d", LayerType::kConv3d, 1, {8}, true},
+      {"up1d", LayerType::kConvTranspose1d, 1, {4}, true},
+      {"up2d", LayerType::kConvTranspose2d, 1, {16}, true},
+      {"pool", LayerType::kAvgPool2d, 1, {}, false},
+      {"lstm", LayerType::kLstm, 1, {12, 16}, true},
+      {"gru", LayerType::kGru, 1, {12, 15}, true},
+      {"fc1", LayerType::kLinear, 1, {64}, true},
+      {"fc2", LayerType::kLinear, 1, {32}, false},
+  };
+  network.others = {
+      {"relu", "Relu", "its operator is not among those"},
+      {"shared", "Conv2d", "its weight is used by another layer"},
+      {"up3d", "ConvTranspose3d", "its kernel has three axes"},
+  };
+  return network;
+}
+
+}  // namespace lathe::test

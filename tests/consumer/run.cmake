@@ -1,0 +1,34 @@
+# Installs Lathe from its build folder into an empty prefix, then configures, builds and runs a project that only
+# knows that prefix; and checks that every exported library can be linked.
+#
+#   cmake -D LATHE_BINARY_DIR=... -D WORK_DIR=... -D GENERATOR=... -D CXX_COMPILER=... -D LIBRARIES=a|b
+#         -D FLAGS=... -P run.cmake
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${what} failed:\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+set(prefix ${WORK_DIR}/prefix)
+file(REMOVE_RECURSE ${WORK_DIR})
+run("installing" ${CMAKE_COMMAND} --install ${LATHE_BINARY_DIR} --prefix ${prefix})
+
+set(options -G ${GENERATOR} -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${CXX_COMPILER}
+  -DCMAKE_PREFIX_PATH=${prefix} "-DCMAKE_CXX_FLAGS=${FLAGS}"
+  # Nothing may come from the source tree by accident.
+  -DCMAKE_FIND_PACKAGE_NO_PACKAGE_REGISTRY=ON)
+run("configuring the consumer" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/project -B ${WORK_DIR}/build ${options})
+run("building the consumer" ${CMAKE_COMMAND} --build ${WORK_DIR}/build)
+run("running the consumer" ${WORK_DIR}/build/consumer)
+if(NOT output MATCHES "^net.onnx: weight has 3 dims\n$")
+  message(FATAL_ERROR "the consumer printed: ${output}")
+endif()
+
+# One program with every installed header and all of every library: what is missing, or does not resolve, shows.
+string(REPLACE "|" ";" libraries "${LIBRARIES}")
+run("configuring a program with all of ${libraries}" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/every_library
+  -B ${WORK_DIR}/build-every ${options} "-DLIBRARIES=${libraries}")
+run("building a program with all of ${libraries}" ${CMAKE_COMMAND} --build ${WORK_DIR}/build-every)
+run("running a program with all of ${libraries}" ${WORK_DIR}/build-every/every)

@@ -1,0 +1,38 @@
+#include "lathe/support/thread_pool.h"
+
+#include <atomic>
+#include <numeric>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace lathe {
+namespace {
+
+TEST(ThreadPool, EveryItemOnceForAnyNumberOfThreads) {
+  for (const int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.num_threads(), threads);
+    for (int round = 0; round < 200; ++round) {
+      std::vector<int> seen(97, 0);
+      std::atomic<bool> bad_thread = false;
+      pool.ParallelFor(seen.size(), [&](size_t i, int thread) {
+        ++seen[i];
+        if (thread < 0 || thread >= threads) bad_thread = true;
+      });
+      EXPECT_EQ(std::accumulate(seen.begin(), seen.end(), 0), 97);
+      EXPECT_EQ(*std::min_element(seen.begin(), seen.end()), 1);
+      EXPECT_FALSE(bad_thread);
+    }
+  }
+}
+
+TEST(ThreadPool, NothingToDo) {
+  ThreadPool pool(3);
+  int calls = 0;
+  pool.ParallelFor(0, [&](size_t, int) { ++calls; });
+  EXPECT_EQ(calls, 0);
+}
+
+}  // namespace
+}  // namespace lathe
