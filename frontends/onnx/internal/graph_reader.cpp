@@ -30,6 +30,10 @@ Status ForEachText(Message message, uint32_t number, std::string_view name, Read
   });
 }
 
+ir::ValueNotes NotesOf(const ir::Value& value) {
+  return value.notes() != nullptr ? *value.notes() : ir::ValueNotes();
+}
+
 }  // namespace
 
 struct GraphReader::ValueInfoProto {
@@ -230,9 +234,11 @@ Status GraphReader::ReadGraphOutput(Message message, Scope& scope) {
   if (value->type_ref() == model_.unknown_type() && info.type != nullptr) {
     rewriter_.SetType(*value, info.type);
   }
-  if (described_.insert(value).second && info.notes != ir::ValueNotes()) {
-    rewriter_.SetNotes(*value, std::move(info.notes));
+  if (!described_.insert(value).second) info.notes = NotesOf(*value);
+  if (info.type == nullptr && value->type_ref() != model_.unknown_type()) {
+    info.notes.spelling |= ir::kOutputTypeLeftOut;
   }
+  if (info.notes != ir::ValueNotes()) rewriter_.SetNotes(*value, std::move(info.notes));
   rewriter_.AddGraphOutput(*scope.graph, value);
   return OkStatus();
 }
@@ -247,8 +253,10 @@ Status GraphReader::ReadValueInfoEntry(Message message, Scope& scope) {
     if (described_.insert(value).second) {
       if (info.notes != ir::ValueNotes()) rewriter_.SetNotes(*value, info.notes);
       entry.value = value;
-    } else if (info.notes == (value->notes() != nullptr ? *value->notes() : ir::ValueNotes())) {
-      entry.value = value;
+    } else {
+      ir::ValueNotes notes = NotesOf(*value);
+      notes.spelling &= static_cast<uint8_t>(~ir::kOutputTypeLeftOut);
+      if (info.notes == notes) entry.value = value;
     }
   }
   if (entry.value == nullptr) {

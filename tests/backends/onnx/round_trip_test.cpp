@@ -1,0 +1,77 @@
+// Import and export of generated models gives the message again. Protobuf writes fields in the
+// order of their numbers, as the writer does, so equal messages are equal bytes.
+#include <onnx/checker.h>
+
+#include "lathe/tests/frontends/onnx/generated_models.h"
+
+namespace lathe::test {
+namespace {
+
+class RoundTrip : public testing::TestWithParam<size_t> {
+ protected:
+  const NamedModel& model() const { return GeneratedModels()[GetParam()]; }
+};
+
+bool PassesChecker(const onnx::ModelProto& model) {
+  try {
+    onnx::checker::check_model(model);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+TEST_P(RoundTrip, GivesTheSameMessage) {
+  const std::string original = model().proto.SerializeAsString();
+  const auto imported = ImportText(original);
+  ASSERT_TRUE(imported.ok()) << FormatError(imported.status());
+  const auto exported = backends::SerializeOnnx(**imported);
+  ASSERT_TRUE(exported.ok()) << FormatError(exported.status());
+  onnx::ModelProto parsed;
+  ASSERT_TRUE(parsed.ParseFromString(*exported));
+  EXPECT_EQ(parsed.DebugString(), model().proto.DebugString());
+  EXPECT_TRUE(*exported == original) << "the bytes differ";
+  EXPECT_TRUE(!PassesChecker(model().proto) || PassesChecker(parsed));
+}
+
+TEST_P(RoundTrip, ACloneGivesTheSameMessage) {
+  const std::string original = model().proto.SerializeAsString();
+  const auto imported = ImportText(original);
+  ASSERT_TRUE(imported.ok()) << FormatError(imported.status());
+  const auto clone = (*imported)->Clone();
+  const auto exported = backends::SerializeOnnx(*clone);
+  ASSERT_TRUE(exported.ok()) << FormatError(exported.status());
+  onnx::ModelProto parsed;
+  ASSERT_TRUE(parsed.ParseFromString(*exported));
+  EXPECT_EQ(parsed.DebugString(), model().proto.DebugString());
+  EXPECT_TRUE(*exported == original) << "the bytes differ";
+}
+
+TEST_P(RoundTrip, ThroughFilesGivesTheSameBytesTwice) {
+  const TemporaryFolder folder;
+  const std::string original = model().proto.SerializeAsString();
+  WriteFile(folder / "a.onnx", original);
+  for (const auto& [from, to] : {std::pair("a.onnx", "b.onnx"), std::pair("b.onnx", "c.onnx")}) {
+    const auto imported = frontends::ImportOnnx(folder / from);
+    ASSERT_TRUE(imported.ok()) << FormatError(imported.status());
+    const Status status = backends::ExportOnnx(**imported, folder / to);
+    ASSERT_TRUE(status.ok()) << FormatError(status);
+    EXPECT_TRUE(ReadFile(folder / to) == original) << to << " differs";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Generated, RoundTrip, testing::Range(size_t{0}, GeneratedModels().size()),
+                         [](const auto& test) { return GeneratedModels()[test.param].name; });
+
+// What the checker accepts at all, so that the test above says something.
+TEST(RoundTripModels, MostPassTheChecker) {
+  std::vector<std::string> refused;
+  for (const NamedModel& model : GeneratedModels()) {
+    if (!PassesChecker(model.proto)) refused.push_back(model.name);
+  }
+for (const NamedModel& model : GeneratedModels()) try{ onnx::checker::check_model(model.proto);} catch(const std::exception&e) { fprintf(stderr,"%s: %s\n",model.name.c_str(),e.what());}
+  EXPECT_LE(refused.size(), GeneratedModels().size() / 2) << testing::PrintToString(refused);
+}
+
+}  // namespace
+}  // namespace lathe::test
