@@ -8,7 +8,7 @@
 namespace lathe::test {
 namespace {
 
-constexpr int kDefaultIterations = 60'000;
+constexpr int kDefaultIterations = 500'000;
 
 int Iterations() {
   const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");

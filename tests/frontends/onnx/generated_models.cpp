@@ -36,6 +36,9 @@ ModelProto RawElementTypes() {
     tensor.add_dims(5);
     std::string bytes(ir::ElementBytes(type, 15), '\0');
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(37 * i + number);
+    // The bits behind the last element are zero.
+    const int unused = static_cast<int>(8 * bytes.size()) - 15 * ir::ElementBits(type);
+    bytes.back() = static_cast<char>(static_cast<uint8_t>(bytes.back()) & (0xff >> unused));
     if (type == ir::ElementType::kBool) bytes = std::string("\0\1\1\0\1\0\1\1\0\0\0\1\1\1\0", 15);
     tensor.set_raw_data(bytes);
   }
@@ -926,10 +929,45 @@ ModelProto OmittedOperands() {
       output: "h"
       output: ""
     }
-    node { name: "none" op_type: "RandomUniform" }
+    node { name: "none" op_type: "Dropout" input: "x" output: "unused" output: "" }
     node { op_type: "Clip" input: "h" output: "o" }
     output { name: "o" }
   )pb");
+}
+
+// Types and shapes filled in as onnx's checker asks for them.
+void Complete(onnx::ValueInfoProto& value) {
+  if (!value.type().has_tensor_type())
+    value.mutable_type()->mutable_tensor_type()->set_elem_type(1);
+  value.mutable_type()->mutable_tensor_type()->mutable_shape();
+}
+
+void Complete(onnx::GraphProto& graph) {
+  for (auto& value : *graph.mutable_input()) Complete(value);
+  for (auto& value : *graph.mutable_output()) Complete(value);
+  for (auto& value : *graph.mutable_value_info()) Complete(value);
+  for (auto& node : *graph.mutable_node()) {
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) Complete(*attribute.mutable_g());
+    }
+  }
+}
+
+ModelProto Completed(ModelProto model) {
+  Complete(*model.mutable_graph());
+  return model;
+}
+
+// The checker allows no name twice, not even in bodies within each other, and no body that returns
+// a value of an enclosing graph.
+ModelProto WithUniqueNames(ModelProto model) {
+  onnx::GraphProto& then_branch =
+      *model.mutable_graph()->mutable_node(1)->mutable_attribute(0)->mutable_g();
+  then_branch.mutable_node(0)->set_output(0, "then_local");
+  then_branch.mutable_node(1)->set_input(2, "then_local");
+  onnx::NodeProto& scan = *model.mutable_graph()->mutable_node(2);
+  scan.mutable_attribute(1)->mutable_g()->mutable_output()->RemoveLast();
+  return model;
 }
 
 }  // namespace
@@ -948,6 +986,11 @@ const std::vector<NamedModel>& GeneratedModels() {
       {"attributes", Attributes()},
       {"odd_value_info", OddValueInfo()},
       {"omitted_operands", OmittedOperands()},
+      {"complete_nested_bodies", WithUniqueNames(Completed(NestedBodies()))},
+      {"complete_functions", Completed(Functions())},
+      {"complete_sparse_tensors", Completed(SparseTensors())},
+      {"complete_odd_value_info", Completed(OddValueInfo())},
+      {"complete_omitted_operands", Completed(OmittedOperands())},
   };
   return models;
 }

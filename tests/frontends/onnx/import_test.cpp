@@ -200,7 +200,7 @@ TEST(ImportOnnx, PackedAndUnpackedNumbers) {
 TEST(ImportOnnx, FieldsThatOnnxDoesNotDefineAreSkipped) {
   std::string message = GeneratedModels()[0].proto.SerializeAsString();
   // Field 1000 as varint, as bytes, as 4 and as 8 bytes.
-  message += std::string("\xc0\x3e\x05\xc2\x3e\x02hi\xc5\x3e\1\2\3\4\xc1\x3e\1\2\3\4\5\6\7\x8", 26);
+  message += std::string("\xc0\x3e\x05\xc2\x3e\x02hi\xc5\x3e\1\2\3\4\xc1\x3e\1\2\3\4\5\6\7\x8", 24);
   const auto model = ImportText(message);
   ASSERT_TRUE(model.ok()) << FormatError(model.status());
   EXPECT_EQ((*model)->graph().num_nodes(), 2u);
