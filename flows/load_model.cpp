@@ -3,8 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "lathe/flows/convert_opset.h"
 #include "lathe/flows/run_passes.h"
-#include "lathe/frontends/onnx/convert_opset.h"
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/passes/pipelines/quantization.h"
 
@@ -81,7 +81,7 @@ StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
   const int64_t opset = loaded.model->OpsetVersion("");
   const int64_t wanted = std::min(std::max(opset, kOldestEmittedOpset), kNewestEmittedOpset);
   if (opset != wanted) {
-    auto converted = frontends::ConvertOpset(*loaded.model, wanted);
+    auto converted = ConvertOpset(*loaded.model, wanted);
     if (!converted.ok()) return WithContext(converted.status(), ErrorContext::kFile, path);
     loaded.model = *std::move(converted);
     loaded.notes.push_back(fmt::format("operator set {} was converted to {}", opset, wanted));

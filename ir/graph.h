@@ -49,7 +49,8 @@ class Graph {
   // Outputs are the inputs of the return node, so a graph output is a use like any other.
   Node* return_node() const { return return_node_; }
   std::span<Use> outputs() const { return return_node_->inputs(); }
-  // Initializers in order, graph inputs with a default among them. O(1), O(initializers) after an erasure.
+  // Initializers in order, graph inputs with a default among them. O(1), O(initializers) after an
+  // erasure.
   std::span<Value* const> initializers() const;
   // The values that stand for values of enclosing graphs.
   std::span<Value* const> captures() const { return captures_; }
@@ -100,6 +101,7 @@ class Graph {
   friend class Model;
   friend class Node;
   friend class Rewriter;
+  friend class Verifier;
   friend struct GraphDeleter;
   explicit Graph(Model* model) : model_(model) {}
 

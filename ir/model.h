@@ -101,6 +101,7 @@ class Model {
   std::string_view Text(Name name) const { return names_->Text(name); }
   const NameTable& names() const { return *names_; }
   const Type* Intern(Type type) const { return types_->Intern(std::move(type)); }
+  const TypeTable& types() const { return *types_; }
   const Type* unknown_type() const { return types_->unknown(); }
 
   // O(1). Null when the id was never given or its node or value is gone.

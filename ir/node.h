@@ -95,6 +95,7 @@ class Node {
   friend class Graph;
   friend class Model;
   friend class Rewriter;
+  friend class Verifier;
 
   NodeId id_ = 0;
   Name op_;

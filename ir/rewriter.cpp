@@ -220,7 +220,6 @@ void Rewriter::EraseCapturesIf(Node& node, Predicate goes) {
     Value* inner = node.capture_values_[i];
     if (goes(*inner)) {
       UseList::Remove(from);
-      std::erase(inner->graph_->captures_, inner);
       DropValue(*inner);
       continue;
     }
@@ -234,6 +233,9 @@ void Rewriter::EraseCapturesIf(Node& node, Predicate goes) {
     ++kept;
   }
   if (kept == node.num_captures_) return;
+  for (Graph* body : node.bodies()) {
+    std::erase_if(body->captures_, [](const Value* inner) { return inner->erased_; });
+  }
   node.num_captures_ = kept;
   node.capture_values_.resize(kept);
   NotifyChanged(node);
@@ -371,6 +373,15 @@ void Rewriter::SetTensor(Value& value, Tensor tensor) {
   value.type_ = model_.Intern(Type::Tensor(tensor.element_type(), dims));
   value.tensor_ = std::move(tensor);
   for (RewriteListener* listener : listeners_) listener->OnValueChanged(value);
+}
+
+void Rewriter::FreezeInput(Value& graph_input) {
+  std::vector<Value*>& inputs = graph_input.graph_->inputs_;
+  inputs.erase(inputs.begin() + graph_input.index_);
+  for (uint32_t i = graph_input.index_; i < inputs.size(); ++i) inputs[i]->index_ = i;
+  graph_input.kind_ = Value::Kind::kInitializer;
+  graph_input.index_ = 0;
+  for (RewriteListener* listener : listeners_) listener->OnValueChanged(graph_input);
 }
 
 // ---- Graphs ----
@@ -534,6 +545,12 @@ Value& Rewriter::AddSparseInitializer(Graph& graph, Name name, SparseTensor tens
 }
 
 void Rewriter::SetDefault(Value& graph_input, Tensor tensor) {
+  // Looking at the list first drops what was erased: this very input may be among it.
+  if (graph_input.tensor_) {
+    graph_input.tensor_ = std::move(tensor);
+    return;
+  }
+  graph_input.graph_->initializers();
   graph_input.tensor_ = std::move(tensor);
   graph_input.graph_->initializers_.push_back(&graph_input);
 }

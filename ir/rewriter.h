@@ -84,8 +84,8 @@ class Rewriter {
   // Every use of `from` becomes one of `to`, names untouched. O(uses).
   void ReplaceAllUses(Value& from, Value& to);
   // The same, and where `from` is an output of a main graph or function the output keeps its name
-  // (unless `from` is an input, which keeps it itself): `to` takes it, or, when `to` cannot (it is an
-  // input, a constant, or an output itself), an Identity node carries it. O(uses).
+  // (unless `from` is an input, which keeps it itself): `to` takes it, or, when `to` cannot (it is
+  // an input, a constant, or an output itself), an Identity node carries it. O(uses).
   void ReplaceValue(Value& from, Value& to);
   // ReplaceValue for each output, then erases the node. `with` has one value an output; null for an
   // output without uses.
@@ -103,8 +103,8 @@ class Rewriter {
 
   // The node's outputs must have no uses. O(operands + outputs + nodes of its bodies).
   void Erase(Node& node);
-  // Must have no uses; of a graph input, removes the default. O(1); the next look at the graph's list costs
-  // O(initializers).
+  // Must have no uses; of a graph input, removes the default. O(1); the next look at the graph's
+  // list costs O(initializers).
   void EraseInitializer(Value& value);
   // Removes captures that the bodies of `node` no longer use. O(captures).
   void EraseUnusedCaptures(Node& node);
@@ -133,7 +133,8 @@ class Rewriter {
   void SetNotes(Value& value, ValueNotes notes);
   // Replaces an initializer's data and its type with it. O(1).
   void SetTensor(Value& value, Tensor tensor);
-  // Makes a graph input that has a default an initializer, which callers cannot override. O(inputs).
+  // Makes a graph input that has a default an initializer, which callers cannot override.
+  // O(inputs).
   void FreezeInput(Value& graph_input);
 
   // ---- Graphs ----
@@ -162,7 +163,7 @@ class Rewriter {
   void AddGraphOutput(Graph& graph, Value* value);
   Value& AddInitializer(Graph& graph, Name name, Tensor tensor);
   Value& AddSparseInitializer(Graph& graph, Name name, SparseTensor tensor);
-  // Makes `tensor` the default of a graph input.
+  // Makes `tensor` the default of a graph input, last in the list of initializers if it had none.
   void SetDefault(Value& graph_input, Tensor tensor);
   void SetDefault(Value& graph_input, SparseTensor tensor);
   void AddValueInfo(Graph& graph, ValueInfo info);

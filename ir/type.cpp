@@ -51,4 +51,9 @@ const Type* TypeTable::Intern(Type type) {
   return stored;
 }
 
+bool TypeTable::Owns(const Type* type) const {
+  const auto it = index_.find(type);
+  return it != index_.end() && it->second == type;
+}
+
 }  // namespace lathe::ir

@@ -99,6 +99,8 @@ class TypeTable {
 
   // O(size of the type). The result lives as long as the table; equal types give equal pointers.
   const Type* Intern(Type type);
+  // The pointer came from this table. O(size of the type).
+  bool Owns(const Type* type) const;
   const Type* unknown() const { return unknown_; }
 
  private:

@@ -44,6 +44,7 @@ class Use {
   friend class Node;
   friend class Rewriter;
   friend class UseList;
+  friend class Verifier;
   Value* value_ = nullptr;
   Node* user_ = nullptr;
   Use* previous_ = nullptr;
@@ -154,6 +155,7 @@ class Value {
   friend class Node;
   friend class Rewriter;
   friend class UseList;
+  friend class Verifier;
 
   ValueId id_ = 0;
   Name name_;

@@ -1,5 +1,7 @@
 #include "lathe/passes/pipelines/all_passes.h"
 
+#include "lathe/passes/canonical/eliminate_dead_nodes.h"
+#include "lathe/passes/canonical/eliminate_identity.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/name_nodes.h"
 #include "lathe/passes/fusion/fuse_conv_bn.h"
@@ -19,6 +21,8 @@ namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
+           &EliminateDeadNodesPass(),
+           &EliminateIdentityPass(),
            &FakeQuantizeWeightsPass(),
            &FreezeInputsPass(),
            &FuseConvBnPass(),

@@ -2,6 +2,7 @@
 // order of their numbers, as the writer does, so equal messages are equal bytes.
 #include <onnx/checker.h>
 
+#include "lathe/ir/verifier.h"
 #include "lathe/tests/frontends/onnx/generated_models.h"
 
 namespace lathe::test {
@@ -26,6 +27,8 @@ TEST_P(RoundTrip, GivesTheSameMessage) {
   const std::string original = model().proto.SerializeAsString();
   const auto imported = ImportText(original);
   ASSERT_TRUE(imported.ok()) << FormatError(imported.status());
+  const Status verified = ir::VerifyModel(**imported);
+  EXPECT_TRUE(verified.ok()) << FormatError(verified);
   const auto exported = backends::SerializeOnnx(**imported);
   ASSERT_TRUE(exported.ok()) << FormatError(exported.status());
   onnx::ModelProto parsed;

@@ -1,6 +1,7 @@
 // Import and export of real models, message by message.
 #include <onnx/checker.h>
 
+#include "lathe/ir/verifier.h"
 #include "lathe/tests/frontends/onnx/generated_models.h"
 
 namespace lathe::test {
@@ -44,6 +45,8 @@ TEST(SharedModels, ComeOutAsTheyWentIn) {
     SCOPED_TRACE(path);
     const auto imported = frontends::ImportOnnx(path);
     ASSERT_TRUE(imported.ok()) << FormatError(imported.status());
+    const Status verified = ir::VerifyModel(**imported);
+    EXPECT_TRUE(verified.ok()) << FormatError(verified);
     ASSERT_TRUE(backends::ExportOnnx(**imported, folder / "first.onnx").ok());
     onnx::ModelProto original, exported;
     ASSERT_TRUE(original.ParseFromString(ReadFile(path)));

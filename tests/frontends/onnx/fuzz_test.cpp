@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "lathe/ir/verifier.h"
 #include "lathe/tests/frontends/onnx/generated_models.h"
 
 namespace lathe::test {
@@ -86,6 +87,8 @@ TEST(FuzzOnnx, ImportNeverCrashesAndWhatItAcceptsCanBeWritten) {
       continue;
     }
     ++accepted;
+    const Status verified = ir::VerifyModel(**model);
+    ASSERT_TRUE(verified.ok()) << "input " << i << ": " << FormatError(verified);
     const auto first = backends::SerializeOnnx(**model);
     ASSERT_TRUE(first.ok()) << "input " << i << ": " << FormatError(first.status());
     const auto again = ImportText(*first);

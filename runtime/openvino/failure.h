@@ -1,0 +1,15 @@
+// What OpenVINO's exceptions say, in one line.
+#pragma once
+
+#include <string_view>
+
+#include "lathe/ir/model.h"
+#include "lathe/support/status.h"
+
+namespace lathe::runtime {
+
+// OpenVINO reports in many lines, with source files and checks. Finds the operator of `model` that
+// the text blames and what is wrong with it.
+Status DescribeFailure(std::string_view text, const ir::Model& model);
+
+}  // namespace lathe::runtime

@@ -1,0 +1,88 @@
+#include "lathe/passes/core/registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lathe/passes/core/fact_table.h"
+#include "lathe/passes/pipelines/all_passes.h"
+#include "lathe/tests/passes/core/sample_passes.h"
+
+namespace lathe::passes {
+namespace {
+
+using testing::ElementsAre;
+
+TEST(Registry, FindsByNameAndListsSorted) {
+  PassRegistry registry;
+  ASSERT_TRUE(registry.Add(Sample("b-pass")).ok());
+  ASSERT_TRUE(registry.Add(Sample("a-pass")).ok());
+  EXPECT_EQ((*registry.Find("b-pass"))->name, "b-pass");
+  std::vector<std::string_view> names;
+  for (const PassDescriptor* pass : registry.All()) names.push_back(pass->name);
+  EXPECT_THAT(names, ElementsAre("a-pass", "b-pass"));
+}
+
+TEST(Registry, UnknownNamesComeWithTheNearest) {
+  PassRegistry registry;
+  ASSERT_TRUE(registry.Add(Sample("fuse-conv-bn")).ok());
+  ASSERT_TRUE(registry.Add(Sample("infer-shapes")).ok());
+  EXPECT_EQ(FormatError(registry.Find("fuse-conv-bm").status()),
+            "there is no pass 'fuse-conv-bm'; did you mean 'fuse-conv-bn'?");
+  EXPECT_EQ(FormatError(registry.Find("zzzzzzzzzzzz").status()), "there is no pass 'zzzzzzzzzzzz'");
+}
+
+TEST(Registry, RefusesIncompleteDescriptors) {
+  PassRegistry registry;
+  const auto refused = [&](PassDescriptor pass) { return FormatError(registry.Add(pass)); };
+  for (const std::string_view name : {"", "-a", "a-", "a--b", "Fuse", "a b", "a_b"}) {
+    EXPECT_EQ(refused(Sample(name)), fmt::format("'{}' is no pass name: a name is lower-case words "
+                                                 "joined by dashes",
+                                                 name));
+  }
+  EXPECT_EQ(refused(Sample("phase")), "'phase' means a group of passes");
+  PassDescriptor pass = Sample("p");
+  pass.description = "";
+  EXPECT_EQ(refused(pass), "pass p: the description is missing");
+  pass = Sample("p");
+  pass.summary = "";
+  EXPECT_EQ(refused(pass), "pass p: the summary is missing");
+  pass = Sample("p");
+  pass.summary = "two\nlines";
+  EXPECT_EQ(refused(pass), "pass p: the summary has more than one line");
+  EXPECT_EQ(refused(Sample("p", nullptr)), "pass p: there is nothing to run");
+  pass = Sample("p");
+  pass.options = {{"max", "how many", int64_t{8}}, {"max", "how many", int64_t{8}}};
+  EXPECT_EQ(refused(pass), "pass p: option 'max' appears twice");
+  pass.options = {{"max", "", int64_t{8}}};
+  EXPECT_EQ(refused(pass), "pass p: option 'max' has no help");
+  pass = Sample("p");
+  pass.statistics = {{"", "help"}};
+  EXPECT_EQ(refused(pass), "pass p: statistic without a name");
+  pass = Sample("p");
+  pass.preserves = {facts::kCalibrated, facts::kCalibrated};
+  EXPECT_EQ(refused(pass), "pass p: fact 'calibrated' appears twice in preserves");
+  EXPECT_TRUE(registry.All().empty());
+}
+
+TEST(Registry, RefusesATakenName) {
+  PassRegistry registry;
+  ASSERT_TRUE(registry.Add(Sample("p")).ok());
+  EXPECT_EQ(FormatError(registry.Add(Sample("p"))), "there is already a pass 'p'");
+}
+
+TEST(Registry, EveryPassOfLatheIsComplete) {
+  PassRegistry registry;
+  const Status status = RegisterAllPasses(registry);
+  ASSERT_TRUE(status.ok()) << FormatError(status);
+  for (const PassDescriptor* pass : registry.All()) {
+    for (const auto& list : {pass->requires_facts, pass->establishes, pass->preserves}) {
+      for (const std::string_view fact : list) {
+        EXPECT_NE(FindFact(fact), nullptr) << pass->name << ": " << fact;
+      }
+    }
+    EXPECT_GT(pass->description.size(), 2 * pass->summary.size()) << pass->name;
+  }
+}
+
+}  // namespace
+}  // namespace lathe::passes

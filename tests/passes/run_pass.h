@@ -1,0 +1,32 @@
+// Runs one pass in a test, with the verifier before and after.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "lathe/ir/verifier.h"
+#include "lathe/passes/core/pass_manager.h"
+#include "lathe/passes/pipelines/all_passes.h"
+
+namespace lathe::passes {
+
+// The pass's report; a failure fails the test.
+inline PassReport RunPass(ir::Model& model, std::string_view pass) {
+  PassRegistry registry;
+  EXPECT_TRUE(RegisterAllPasses(registry).ok());
+  PassManagerOptions options;
+  options.verify = ir::VerifyModel;
+  const StatusOr<PipelineReport> report = RunPipeline(model, pass, registry, {}, options);
+  EXPECT_TRUE(report.ok()) << FormatError(report.status());
+  if (!report.ok() || report->passes.empty()) return {};
+  return report->passes.front();
+}
+
+inline int64_t Statistic(const PassReport& report, std::string_view name) {
+  for (const auto& [key, count] : report.statistics) {
+    if (key == name) return count;
+  }
+  ADD_FAILURE() << "no statistic " << name;
+  return -1;
+}
+
+}  // namespace lathe::passes

@@ -1,0 +1,16 @@
+#include "lathe/tools/commands/commands.h"
+
+namespace lathe::tools {
+
+void AddCommands(CLI::App& app, GlobalOptions& global) {
+  AddQuantizeCommand(app, global);
+  AddConfigCommand(app, global);
+  AddCalibrateCommand(app, global);
+  AddSaveCommand(app, global);
+  AddRunCommand(app, global);
+  AddInspectCommand(app, global);
+  AddOptCommand(app, global);
+  AddPassesCommand(app, global);
+}
+
+}  // namespace lathe::tools

@@ -1,0 +1,204 @@
+// lathe inspect MODEL: what is in a model.
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "lathe/frontends/onnx/import.h"
+#include "lathe/tools/commands/commands.h"
+#include "lathe/tools/fix_shapes.h"
+#include "lathe/tools/summary.h"
+#include "lathe/tools/type_text.h"
+
+namespace lathe::tools {
+namespace {
+
+struct Parameters {
+  uint64_t tensors = 0;
+  uint64_t elements = 0;
+  uint64_t bytes = 0;
+};
+
+struct Inventory {
+  size_t nodes = 0;
+  size_t bodies = 0;
+  // "Conv", "com.microsoft.Gelu".
+  std::map<std::string, size_t> operators;
+  // By element type.
+  std::map<std::string, Parameters, std::less<>> parameters;
+};
+
+void AddTensor(const ir::Tensor& tensor, Inventory& inventory) {
+  if (!tensor) return;
+  Parameters& entry = inventory.parameters[std::string(ir::ElementTypeName(tensor.element_type()))];
+  ++entry.tensors;
+  entry.elements += static_cast<uint64_t>(tensor.num_elements());
+  entry.bytes += tensor.byte_size();
+}
+
+Inventory TakeInventory(const ir::Model& model) {
+  Inventory inventory;
+  for (const ir::Graph* graph : model.AllGraphs()) {
+    if (graph->owner() != nullptr) ++inventory.bodies;
+    for (const ir::Value* value : graph->initializers()) AddTensor(value->tensor(), inventory);
+    for (const ir::Node& node : graph->nodes()) {
+      ++inventory.nodes;
+      const bool own_domain = node.domain().empty() || node.domain_text() == "ai.onnx";
+      ++inventory.operators[own_domain ? std::string(node.op_text())
+                                       : fmt::format("{}.{}", node.domain_text(), node.op_text())];
+      if (!node.Is("Constant")) continue;
+      if (const ir::Tensor* tensor = node.TensorAttribute("value")) AddTensor(*tensor, inventory);
+    }
+  }
+  return inventory;
+}
+
+// The most frequent first.
+std::vector<std::pair<std::string, size_t>> ByCount(const Inventory& inventory) {
+  std::vector<std::pair<std::string, size_t>> result(inventory.operators.begin(),
+                                                     inventory.operators.end());
+  std::ranges::stable_sort(result,
+                           [](const auto& a, const auto& b) { return a.second > b.second; });
+  return result;
+}
+
+uint64_t FileSize(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+std::string Producer(const ir::ModelInfo& info) {
+  if (info.producer_name.empty()) return "";
+  if (info.producer_version.empty()) return info.producer_name;
+  return info.producer_name + " " + info.producer_version;
+}
+
+Json Interface(const std::vector<const ir::Value*>& values) {
+  Json list = Json::array();
+  for (const ir::Value* value : values) {
+    list.push_back({{"name", value->name_text()}, {"type", TypeText(value->type())}});
+  }
+  return list;
+}
+
+void PrintInterface(std::string_view heading, const std::vector<const ir::Value*>& values) {
+  fmt::print("\n{}\n", heading);
+  std::vector<std::vector<std::string>> rows;
+  for (const ir::Value* value : values) {
+    rows.push_back({"  " + std::string(value->name_text()), TypeText(value->type())});
+  }
+  PrintTable(rows);
+}
+
+class Inspector {
+ public:
+  Inspector(const ir::Model& model, std::string path)
+      : model_(model), path_(std::move(path)), inventory_(TakeInventory(model)) {
+    for (const ir::Value* input : model.graph().inputs()) {
+      if (!input->tensor()) inputs_.push_back(input);
+    }
+    for (const ir::Use& output : model.graph().outputs()) outputs_.push_back(output.value());
+  }
+
+  void PrintAsJson() const {
+    const ir::ModelInfo& info = model_.info();
+    Json opsets = Json::object();
+    for (const ir::OpsetImport& import : info.opset_imports) {
+      opsets[import.domain.empty() ? "ai.onnx" : import.domain] = import.version;
+    }
+    Json operators = Json::object();
+    for (const auto& [name, count] : ByCount(inventory_)) operators[name] = count;
+    Json parameters = Json::object();
+    for (const auto& [type, entry] : inventory_.parameters) {
+      parameters[type] = {
+          {"tensors", entry.tensors}, {"elements", entry.elements}, {"bytes", entry.bytes}};
+    }
+    PrintJson({{"model", path_},
+               {"file_bytes", FileSize(path_)},
+               {"ir_version", info.ir_version},
+               {"opsets", std::move(opsets)},
+               {"producer", Producer(info)},
+               {"inputs", Interface(inputs_)},
+               {"outputs", Interface(outputs_)},
+               {"nodes", inventory_.nodes},
+               {"bodies", inventory_.bodies},
+               {"functions", model_.functions().size()},
+               {"operators", std::move(operators)},
+               {"parameters", std::move(parameters)}});
+  }
+
+  void PrintAsText() const {
+    const ir::ModelInfo& info = model_.info();
+    fmt::print("{}: {}, ONNX IR version {}", path_, SizeText(FileSize(path_)), info.ir_version);
+    for (const ir::OpsetImport& import : info.opset_imports) {
+      fmt::print(", {}opset {}", import.domain.empty() ? "" : import.domain + " ", import.version);
+    }
+    if (const std::string producer = Producer(info); !producer.empty()) {
+      fmt::print(", by {}", producer);
+    }
+    fmt::print("\n");
+    PrintInterface("inputs", inputs_);
+    PrintInterface("outputs", outputs_);
+    PrintOperators();
+    PrintParameters();
+  }
+
+ private:
+  void PrintOperators() const {
+    fmt::print("\noperators: {} nodes", inventory_.nodes);
+    if (inventory_.bodies != 0) fmt::print(", {} bodies", inventory_.bodies);
+    if (!model_.functions().empty()) fmt::print(", {} functions", model_.functions().size());
+    fmt::print("\n");
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [name, count] : ByCount(inventory_)) {
+      rows.push_back({"  " + name, fmt::format("{}", count)});
+    }
+    PrintTable(rows);
+  }
+
+  void PrintParameters() const {
+    Parameters all;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [type, entry] : inventory_.parameters) {
+      rows.push_back({"  " + type, fmt::format("{}", entry.elements), SizeText(entry.bytes),
+                      fmt::format("in {} tensors", entry.tensors)});
+      all.elements += entry.elements;
+      all.bytes += entry.bytes;
+    }
+    fmt::print("\nparameters: {}, {}\n", all.elements, SizeText(all.bytes));
+    PrintTable(rows);
+  }
+
+  const ir::Model& model_;
+  std::string path_;
+  Inventory inventory_;
+  // Inputs that must be fed.
+  std::vector<const ir::Value*> inputs_;
+  std::vector<const ir::Value*> outputs_;
+};
+
+Status Run(const std::string& path, const GlobalOptions& global) {
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  ir::Rewriter rewriter(*model);
+  LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
+  const Inspector inspector(*model, path);
+  global.json ? inspector.PrintAsJson() : inspector.PrintAsText();
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddInspectCommand(CLI::App& app, GlobalOptions& global) {
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show inputs, outputs, operators and parameters of a model");
+  const auto path = std::make_shared<std::string>();
+  command->add_option("MODEL", *path, "The ONNX model")->required();
+  command->callback(
+      [path, &global] { global.run = [path, &global] { return Run(*path, global); }; });
+}
+
+}  // namespace lathe::tools

@@ -1,0 +1,115 @@
+// lathe passes [NAME]: what passes there are, from their descriptors.
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "lathe/passes/core/fact_table.h"
+#include "lathe/passes/pipelines/all_passes.h"
+#include "lathe/tools/commands/commands.h"
+#include "lathe/tools/exit_status.h"
+#include "lathe/tools/summary.h"
+
+namespace lathe::tools {
+namespace {
+
+std::string_view TypeText(const passes::OptionValue& value) {
+  constexpr std::string_view kNames[] = {"bool", "int", "number", "text", "list"};
+  return kNames[value.index()];
+}
+
+Json DescriptorJson(const passes::PassDescriptor& pass) {
+  Json options = Json::array();
+  for (const passes::OptionDescriptor& option : pass.options) {
+    options.push_back({{"name", option.name},
+                       {"type", TypeText(option.default_value)},
+                       {"default", passes::OptionText(option.default_value)},
+                       {"help", option.help}});
+  }
+  Json statistics = Json::array();
+  for (const passes::StatisticDescriptor& statistic : pass.statistics) {
+    statistics.push_back({{"name", statistic.name}, {"help", statistic.help}});
+  }
+  return {{"name", pass.name},
+          {"summary", pass.summary},
+          {"description", pass.description},
+          {"options", options},
+          {"statistics", statistics},
+          {"requires", pass.requires_facts},
+          {"establishes", pass.establishes},
+          {"preserves", pass.preserves}};
+}
+
+void PrintFacts(std::string_view heading, const std::vector<std::string_view>& facts) {
+  if (facts.empty()) return;
+  fmt::print("\n{}:\n", heading);
+  for (const std::string_view fact : facts) {
+    const passes::FactDescriptor* known = passes::FindFact(fact);
+    fmt::print("  {}{}{}\n", fact, known == nullptr ? "" : ": ",
+               known == nullptr ? "" : known->help);
+  }
+}
+
+std::string_view Trimmed(std::string_view text) {
+  while (text.starts_with('\n')) text.remove_prefix(1);
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  return text;
+}
+
+void PrintDescriptor(const passes::PassDescriptor& pass) {
+  fmt::print("{}: {}\n\n{}\n", pass.name, pass.summary, Trimmed(pass.description));
+  if (!pass.options.empty()) fmt::print("\nOptions:\n");
+  for (const passes::OptionDescriptor& option : pass.options) {
+    fmt::print("  {} ({}, default {}): {}\n", option.name, TypeText(option.default_value),
+               passes::OptionText(option.default_value), option.help);
+  }
+  if (!pass.statistics.empty()) fmt::print("\nCounts:\n");
+  for (const passes::StatisticDescriptor& statistic : pass.statistics) {
+    fmt::print("  {}: {}\n", statistic.name, statistic.help);
+  }
+  PrintFacts("Requires", pass.requires_facts);
+  PrintFacts("Establishes", pass.establishes);
+  PrintFacts("Preserves", pass.preserves);
+}
+
+Status ListAll(const passes::PassRegistry& registry, bool json) {
+  if (json) {
+    Json list = Json::array();
+    for (const passes::PassDescriptor* pass : registry.All()) list.push_back(DescriptorJson(*pass));
+    PrintJson({{"passes", std::move(list)}});
+    return OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows;
+  rows.push_back({"pass", "does"});
+  for (const passes::PassDescriptor* pass : registry.All()) {
+    rows.push_back({std::string(pass->name), std::string(pass->summary)});
+  }
+  PrintTable(rows);
+  return OkStatus();
+}
+
+Status Run(const std::string& name, bool json) {
+  passes::PassRegistry registry;
+  LATHE_RETURN_IF_ERROR(passes::RegisterAllPasses(registry));
+  if (name.empty()) return ListAll(registry, json);
+  const StatusOr<const passes::PassDescriptor*> pass = registry.Find(name);
+  if (!pass.ok()) return UsageError(pass.status());
+  if (json) {
+    PrintJson(DescriptorJson(**pass));
+  } else {
+    PrintDescriptor(**pass);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddPassesCommand(CLI::App& app, GlobalOptions& global) {
+  CLI::App* command = app.add_subcommand("passes", "List the passes, or describe one");
+  const auto name = std::make_shared<std::string>();
+  command->add_option("NAME", *name, "The pass to describe");
+  command->callback(
+      [name, &global] { global.run = [name, &global] { return Run(*name, global.json); }; });
+}
+
+}  // namespace lathe::tools

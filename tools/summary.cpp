@@ -1,0 +1,126 @@
+#include "lathe/tools/summary.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace lathe::tools {
+namespace {
+
+// Columns that hold numbers are aligned to the right.
+bool LooksNumeric(std::string_view text) {
+  return !text.empty() && text.front() >= '0' && text.front() <= '9';
+}
+
+// Characters, not bytes, so that names in any script line up.
+size_t Width(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string StatisticsText(const passes::PassReport& pass) {
+  std::string text;
+  for (const auto& [name, count] : pass.statistics) {
+    if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
+  }
+  return text;
+}
+
+}  // namespace
+
+void PrintJson(const Json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void PrintTable(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  std::vector<bool> numeric;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    for (size_t c = 0; c < rows[r].size(); ++c) {
+      if (c == widths.size()) {
+        widths.push_back(0);
+        numeric.push_back(rows.size() > 1);
+      }
+      widths[c] = std::max(widths[c], Width(rows[r][c]));
+      if (r > 0 && !LooksNumeric(rows[r][c])) numeric[c] = false;
+    }
+  }
+  for (const std::vector<std::string>& row : rows) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string padding(widths[c] - Width(row[c]), ' ');
+      if (c > 0) line += "  ";
+      line += numeric[c] ? padding + row[c] : row[c] + padding;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+  }
+}
+
+std::string SizeText(uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  constexpr std::string_view kUnits[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+  double value = static_cast<double>(bytes) / 1000;
+  size_t unit = 0;
+  // 999.95 would be printed as 1000.0.
+  while (value >= 999.95) {
+    value /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string_view RemarkKindText(passes::Remark::Kind kind) {
+  switch (kind) {
+    case passes::Remark::Kind::kApplied:
+      return "applied";
+    case passes::Remark::Kind::kMissed:
+      return "missed";
+    case passes::Remark::Kind::kNote:
+      return "note";
+  }
+  return "note";
+}
+
+Json ReportJson(const passes::PipelineReport& report, bool timing) {
+  Json list = Json::array();
+  for (const passes::PassReport& pass : report.passes) {
+    Json entry = {{"position", pass.position}, {"pass", pass.pass}, {"changed", pass.changed}};
+    if (timing) entry["seconds"] = pass.seconds;
+    entry["statistics"] = Json::object();
+    for (const auto& [name, count] : pass.statistics) entry["statistics"][name] = count;
+    entry["remarks"] = Json::array();
+    for (const passes::Remark& remark : pass.remarks) {
+      entry["remarks"].push_back({{"kind", RemarkKindText(remark.kind)},
+                                  {"node", remark.node},
+                                  {"message", remark.message}});
+    }
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+void PrintReport(const passes::PipelineReport& report, bool timing, bool remarks) {
+  std::vector<std::vector<std::string>> rows = {{"#", "pass", "result"}};
+  if (timing) rows[0].insert(rows[0].begin() + 1, "ms");
+  for (const passes::PassReport& pass : report.passes) {
+    const std::string statistics = StatisticsText(pass);
+    std::string result = pass.changed ? "changed" : "unchanged";
+    if (!statistics.empty()) result += ": " + statistics;
+    rows.push_back({pass.position, pass.pass, std::move(result)});
+    if (timing) {
+      rows.back().insert(rows.back().begin() + 1, fmt::format("{:.3f}", pass.seconds * 1e3));
+    }
+  }
+  if (rows.size() > 1) PrintTable(rows);
+  if (!remarks) return;
+  for (const passes::PassReport& pass : report.passes) {
+    for (const passes::Remark& remark : pass.remarks) {
+      fmt::print("{} {}: {}{}{}\n", remark.pass, RemarkKindText(remark.kind), remark.node,
+                 remark.node.empty() ? "" : ": ", remark.message);
+    }
+  }
+}
+
+}  // namespace lathe::tools

@@ -1,0 +1,32 @@
+// What a subcommand prints on standard output when it is done.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "lathe/passes/core/report.h"
+
+namespace lathe::tools {
+
+// Keys in the order in which they are set.
+using Json = nlohmann::ordered_json;
+
+// Prints the object, indented, with a newline. Bytes that are not UTF-8 (names may hold any) come
+// out as U+FFFD.
+void PrintJson(const Json& json);
+
+// Prints rows with columns aligned; the first row is the heading.
+void PrintTable(const std::vector<std::vector<std::string>>& rows);
+
+// "1.5 MB"; units of 1000.
+std::string SizeText(uint64_t bytes);
+
+std::string_view RemarkKindText(passes::Remark::Kind kind);
+
+// Times are only told when asked for: without them equal runs print equal bytes.
+Json ReportJson(const passes::PipelineReport& report, bool timing);
+void PrintReport(const passes::PipelineReport& report, bool timing, bool remarks);
+
+}  // namespace lathe::tools
