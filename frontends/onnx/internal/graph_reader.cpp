@@ -247,6 +247,7 @@ Status GraphReader::ReadValueInfoEntry(Message message, Scope& scope) {
   LATHE_ASSIGN_OR_RETURN(ValueInfoProto info, ReadValueInfo(message));
   const ir::Type* type = info.type != nullptr ? info.type : model_.unknown_type();
   ir::ValueInfo entry;
+  entry.type = type;
   const auto it = scope.values.find(info.name);
   ir::Value* value = it == scope.values.end() ? nullptr : it->second;
   if (value != nullptr && value->type_ref() == type) {
@@ -261,7 +262,6 @@ Status GraphReader::ReadValueInfoEntry(Message message, Scope& scope) {
   }
   if (entry.value == nullptr) {
     entry.name = info.name;
-    entry.type = type;
     if (info.notes != ir::ValueNotes()) {
       entry.notes = std::make_shared<const ir::ValueNotes>(std::move(info.notes));
     }
