@@ -70,6 +70,7 @@ class Inferencer {
   Model& model() const { return model_; }
 
  private:
+  Tensor Constant(const Value& value) const;
   void InferNode(const Node& node, Scope& scope);
   bool InferByOperator(const Node& node, Scope& scope, class NodeContext& context);
   void InferCall(const Node& node, const Function& function, Scope& scope);
@@ -339,13 +340,21 @@ const onnx::TensorShapeProto* Inferencer::Propagated(Scope& scope, const Value& 
   return it == scope.propagated.end() ? nullptr : &it->second;
 }
 
+// Before IR version 4 every initializer had to be an input as well, so a default says what is
+// meant.
+Tensor Inferencer::Constant(const Value& value) const {
+  const Value* resolved = value.Resolve();
+  const bool has_default = resolved->kind() == Value::Kind::kGraphInput && resolved->tensor();
+  return has_default && model_.info().ir_version < 4 ? resolved->tensor() : value.ConstantTensor();
+}
+
 const onnx::TensorProto* Inferencer::Data(Scope& scope, const Value& value) {
   const Value* resolved = value.Resolve();
   if (const auto it = scope.data.find(resolved->id()); it != scope.data.end()) return &it->second;
   if (const auto it = constants_.find(resolved->id()); it != constants_.end()) {
     return it->second.get();
   }
-  if (const Tensor tensor = value.ConstantTensor()) {
+  if (const Tensor tensor = Constant(value)) {
     auto& message = constants_[resolved->id()];
     if (tensor.num_elements() <= kMaxConstantElements) {
       message = std::make_unique<onnx::TensorProto>(ToTensorProto(tensor));
@@ -377,7 +386,7 @@ const onnx::TensorProto* Inferencer::Data(Scope& scope, const Value& value) {
 const onnx::TensorShapeProto* Inferencer::ShapeData(Scope& scope, const Value& value) {
   if (const onnx::TensorShapeProto* known = Propagated(scope, value)) return known;
   const ValueId id = value.Resolve()->id();
-  if (const Tensor tensor = value.ConstantTensor()) {
+  if (const Tensor tensor = Constant(value)) {
     if (tensor.rank() > 1 || !IsShapeElement(tensor.element_type()) ||
         tensor.num_elements() > kMaxPropagatedElements) {
       return nullptr;
