@@ -32,10 +32,14 @@ bool TapOp::evaluate(ov::TensorVector& outputs, const ov::TensorVector& inputs) 
   if (type) {
     const eval::TensorView view{
         *type, dims, {static_cast<const std::byte*>(tensor.data()), tensor.get_byte_size()}};
-    if (Status status = observe_(view); !status.ok()) errors_->Set(std::move(status));
+    if (Status status = observe_(view); !status.ok()) {
+      errors_->Set(std::move(status));
+      return false;  // OpenVINO stops the run with an exception
+    }
   } else {
     errors_->Set(Unsupported("a value of OpenVINO's type {} cannot be observed",
                              tensor.get_element_type().to_string()));
+    return false;
   }
   outputs.at(0).set_shape({1});
   *static_cast<uint8_t*>(outputs.at(0).data()) = 0;
