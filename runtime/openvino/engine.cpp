@@ -41,6 +41,8 @@ struct Prepared {
   size_t num_outputs = 0;
   // For each input of the graph its parameter, if there is one.
   std::vector<std::optional<size_t>> parameters;
+  // The last parameter is the taps' run token.
+  bool has_token = false;
 };
 
 using Shapes = std::vector<std::vector<int64_t>>;
@@ -140,6 +142,11 @@ class OpenVinoGraph : public eval::CompiledGraph {
       }
       held_.push_back(std::move(bytes));
     }
+    if (prepared_.has_token) {
+      ov::Tensor token(ov::element::u8, {1});
+      *token.data<uint8_t>() = 0;
+      request_.set_input_tensor(prepared_.model->inputs().size() - 1, token);
+    }
     return OkStatus();
   }
 
@@ -209,6 +216,7 @@ class OpenVinoEngine : public eval::Engine {
     try {
       prepared.model = SharedCore().read_model(message, ov::Tensor());
       prepared.parameters = FindParameters(*prepared.model, specs);
+      prepared.has_token = !options.taps.empty();
       AttachTaps(*prepared.model, prepared.num_outputs, options.taps, errors);
     } catch (const std::exception& failure) {
       return DescribeFailure(failure.what(), model);
@@ -223,10 +231,16 @@ class OpenVinoEngine : public eval::Engine {
   // Results behind the graph's own outputs become side branches.
   static void AttachTaps(ov::Model& model, size_t first, const std::vector<eval::Tap>& taps,
                          const std::shared_ptr<TapErrors>& errors) {
+    if (taps.empty()) return;
+    // Behind the graph's own parameters; see TapOp.
+    const auto token =
+        std::make_shared<ov::op::v0::Parameter>(ov::element::u8, ov::PartialShape{1});
+    model.add_parameters({token});
     const ov::ResultVector results = model.get_results();
     for (size_t i = 0; i < taps.size(); ++i) {
       const auto& result = results.at(first + i);
-      const auto tap = std::make_shared<TapOp>(result->input_value(0), taps[i].observe, errors);
+      const auto tap =
+          std::make_shared<TapOp>(result->input_value(0), token, taps[i].observe, errors);
       result->input(0).replace_source_output(tap->output(0));
     }
     model.validate_nodes_and_infer_types();

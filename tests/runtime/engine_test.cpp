@@ -195,11 +195,22 @@ TEST_F(Engine, TapsOfEveryElementType) {
   }
   const auto outputs = Run({Floats({2}, {0, 3})}, options);
   ASSERT_TRUE(outputs.ok()) << outputs.status();
+  ASSERT_EQ(seen.size(), 7u);
   for (const auto& [name, type] : seen) {
-    EXPECT_EQ(name, ir::ElementTypeName(type));
+    EXPECT_EQ(ir::ElementTypeName(type), name.starts_with("f") ? "f32" : name);
   }
   EXPECT_EQ((*outputs)[0].element_type(), ElementType::kFloat16);
   EXPECT_EQ((*outputs)[2].element_type(), ElementType::kInt64);
+}
+
+TEST_F(Engine, TapsOfAModelWithoutInputs) {
+  ir::Value& k = graph_.Constant("k", Floats({2}, {1, 2}));
+  graph_.Output(graph_.Node("Neg", "neg", {&k}));
+  Seen seen;
+  const auto outputs = Run({}, {.taps = {seen.On(k)}, .input_shapes = {}});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_THAT(Values((*outputs)[0]), ElementsAre(-1, -2));
+  EXPECT_THAT(seen.values["k"], ElementsAre(1, 2));
 }
 
 TEST_F(Engine, AnObserversErrorStopsTheRun) {
