@@ -3,27 +3,21 @@
 #include "lathe/frontends/config/ptq_cfg.h"
 #include "lathe/frontends/config/ptq_json.h"
 #include "lathe/passes/quant/quant_layer.h"
-#include "lathe/support/mapped_file.h"
+#include "lathe/support/text_file.h"
 
 namespace lathe::flows {
 namespace {
 
-StatusOr<std::string> ReadText(const std::string& path) {
-  LATHE_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
-  LATHE_ASSIGN_OR_RETURN(const auto bytes, file->Range(0, file->size()));
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-}
-
 StatusOr<quant::CreatedPtqConfig> CreateConfig(const quant::NetworkDescription& network,
                                                const ConfigRequest& request) {
   if (!request.json_path.empty()) {
-    LATHE_ASSIGN_OR_RETURN(const std::string text, ReadText(request.json_path));
+    LATHE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(request.json_path));
     auto config = frontends::ParsePtqJson(text);
     if (!config.ok()) return WithContext(config.status(), ErrorContext::kFile, request.json_path);
     return quant::CreatedPtqConfig{*std::move(config), {}};
   }
   if (!request.cfg_path.empty()) {
-    LATHE_ASSIGN_OR_RETURN(const std::string text, ReadText(request.cfg_path));
+    LATHE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(request.cfg_path));
     const auto simplified = frontends::ParsePtqCfg(text);
     if (!simplified.ok())
       return WithContext(simplified.status(), ErrorContext::kFile, request.cfg_path);

@@ -3,6 +3,11 @@
 namespace lathe::tools {
 
 void AddCommands(CLI::App& app, GlobalOptions& global) {
+  AddQuantizeCommand(app, global);
+  AddConfigCommand(app, global);
+  AddCalibrateCommand(app, global);
+  AddSaveCommand(app, global);
+  AddRunCommand(app, global);
   AddInspectCommand(app, global);
   AddOptCommand(app, global);
   AddPassesCommand(app, global);

@@ -6,9 +6,14 @@
 namespace lathe::tools {
 
 // Each adds its subcommand to the program. Its callback sets GlobalOptions::run.
+void AddCalibrateCommand(CLI::App& app, GlobalOptions& global);
+void AddConfigCommand(CLI::App& app, GlobalOptions& global);
 void AddInspectCommand(CLI::App& app, GlobalOptions& global);
 void AddOptCommand(CLI::App& app, GlobalOptions& global);
 void AddPassesCommand(CLI::App& app, GlobalOptions& global);
+void AddQuantizeCommand(CLI::App& app, GlobalOptions& global);
+void AddRunCommand(CLI::App& app, GlobalOptions& global);
+void AddSaveCommand(CLI::App& app, GlobalOptions& global);
 
 // All of them, in the order in which help lists them.
 void AddCommands(CLI::App& app, GlobalOptions& global);

@@ -1,0 +1,104 @@
+// lathe calibrate MODEL --config F -d DATA... --record R --modified M: quantize_model and
+// calibration.
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "lathe/backends/config/record.h"
+#include "lathe/backends/onnx/export.h"
+#include "lathe/flows/calibrate_model.h"
+#include "lathe/flows/load_model.h"
+#include "lathe/runtime/openvino/engine.h"
+#include "lathe/support/atomic_file.h"
+#include "lathe/tools/commands/commands.h"
+#include "lathe/tools/commands/data_options.h"
+#include "lathe/tools/summary.h"
+
+namespace lathe::tools {
+namespace {
+
+struct CalibrateOptions {
+  std::string model;
+  std::string record;
+  std::string modified;
+  DataArguments data;
+  flows::ConfigRequest config;
+};
+
+Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
+  LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
+  LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
+                         flows::ChooseConfig(*loaded.model, options.config));
+  LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *loaded.model, global));
+  std::vector<std::string> notes = std::move(loaded.notes);
+  notes.insert(notes.end(), chosen.notes.begin(), chosen.notes.end());
+  const auto used = static_cast<size_t>(chosen.settings.batch_num);
+  if (data->num_batches() > used) {
+    notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used", used,
+                                data->num_batches() - used));
+  }
+  Progress progress;
+  const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
+  LATHE_ASSIGN_OR_RETURN(const flows::CalibratedModel calibrated,
+                         flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine,
+                                               *data, MakeRunControl(global, progress)));
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> modified,
+                         flows::MakeModifiedModel(calibrated, chosen.settings));
+  AtomicFileSet files;
+  LATHE_RETURN_IF_ERROR(backends::StageOnnx(*modified, options.modified, &files));
+  LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * record, files.Add(options.record));
+  LATHE_RETURN_IF_ERROR(record->Append(backends::WriteRecord(calibrated.record)));
+  LATHE_RETURN_IF_ERROR(files.Commit());
+
+  std::vector<passes::LeftFloat> left = chosen.report.left_float;
+  left.insert(left.end(), calibrated.report.left_float.begin(), calibrated.report.left_float.end());
+  if (global.json) {
+    Json floats = Json::array();
+    for (const passes::LeftFloat& layer : left) {
+      floats.push_back({{"name", layer.layer}, {"reason", layer.reason}});
+    }
+    PrintJson({{"model", options.model},
+               {"record", options.record},
+               {"modified", options.modified},
+               {"calibrated", calibrated.record.entries.size()},
+               {"float", std::move(floats)},
+               {"notes", notes}});
+    return OkStatus();
+  }
+  fmt::print("calibrated {} layers\n", calibrated.record.entries.size());
+  for (const passes::LeftFloat& layer : left)
+    fmt::print("float: {}: {}\n", layer.layer, layer.reason);
+  for (const std::string& note : notes) fmt::print("note: {}\n", note);
+  fmt::print("wrote {}\nwrote {}\n", options.modified, options.record);
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddCalibrateCommand(CLI::App& app, GlobalOptions& global) {
+  CLI::App* command = app.add_subcommand(
+      "calibrate", "Find the factors of each layer; 'lathe save' makes models of them");
+  command->footer(
+      "Example: lathe calibrate net.onnx --config config.json -d b0.npy b1.npy --record record.txt "
+      "\\\n"
+      "           --modified modified.onnx");
+  const auto options = std::make_shared<CalibrateOptions>();
+  command->add_option("MODEL", options->model, "The float ONNX model")->required();
+  command->add_option("--config", options->config.json_path, "Configuration (see 'lathe config')")
+      ->required()
+      ->type_name("FILE");
+  AddDataArguments(*command, options->data);
+  command->add_option("--record", options->record, "Where to write the factors")
+      ->required()
+      ->type_name("FILE");
+  command
+      ->add_option("--modified", options->modified,
+                   "Where to write the fused model with rounded weights")
+      ->required()
+      ->type_name("FILE");
+  command->callback(
+      [options, &global] { global.run = [options, &global] { return Run(*options, global); }; });
+}
+
+}  // namespace lathe::tools

@@ -1,0 +1,158 @@
+// lathe quantize MODEL -d DATA... -o PREFIX: the main job.
+#include <chrono>
+#include <cmath>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "lathe/flows/quantize_model.h"
+#include "lathe/frontends/data/npy.h"
+#include "lathe/runtime/openvino/engine.h"
+#include "lathe/tools/commands/commands.h"
+#include "lathe/tools/commands/data_options.h"
+#include "lathe/tools/peak_memory.h"
+#include "lathe/tools/summary.h"
+
+namespace lathe::tools {
+namespace {
+
+struct QuantizeOptions {
+  std::string model;
+  std::string prefix;
+  DataArguments data;
+  std::vector<std::string> evaluation;
+  std::string labels;
+  flows::ConfigRequest config;
+};
+
+Json SummaryJson(const QuantizeOptions& options, const flows::QuantizeSummary& summary,
+                 double seconds) {
+  Json left = Json::array();
+  for (const passes::LeftFloat& layer : summary.left_float) {
+    left.push_back({{"name", layer.layer}, {"reason", layer.reason}});
+  }
+  Json json = {
+      {"model", options.model},
+      {"outputs",
+       {{"deploy", summary.paths.deploy},
+        {"fake_quant", summary.paths.fake_quant},
+        {"record", summary.paths.record},
+        {"config", summary.paths.config}}},
+      {"layers", {{"quantized", summary.quantized}, {"float", std::move(left)}}},
+      {"notes", summary.notes},
+      {"size",
+       {{"before", summary.bytes_before},
+        {"deploy", summary.bytes_deploy},
+        {"fake_quant", summary.bytes_fake_quant}}},
+  };
+  // JSON has no infinity: equal outputs have no ratio.
+  json["sqnr_db"] = std::isfinite(summary.sqnr_db) ? Json(summary.sqnr_db) : Json(nullptr);
+  if (summary.accuracy) {
+    json["accuracy"] = {{"float", summary.accuracy->float_model},
+                        {"fake_quant", summary.accuracy->fake_quant},
+                        {"samples", summary.accuracy->samples}};
+  }
+  json["seconds"] = seconds;
+  json["peak_memory_bytes"] = PeakMemoryBytes();
+  return json;
+}
+
+void PrintSummary(const flows::QuantizeSummary& summary, double seconds, bool every_layer) {
+  fmt::print("quantised {} layers", summary.quantized.size());
+  if (every_layer) fmt::print(": {}", fmt::join(summary.quantized, ", "));
+  fmt::print("\n");
+  for (const passes::LeftFloat& layer : summary.left_float) {
+    fmt::print("float: {}: {}\n", layer.layer, layer.reason);
+  }
+  for (const std::string& note : summary.notes) fmt::print("note: {}\n", note);
+  std::vector<std::vector<std::string>> rows = {{"", "before", "after"}};
+  rows.push_back({"size", SizeText(summary.bytes_before), SizeText(summary.bytes_deploy)});
+  if (summary.accuracy) {
+    rows.push_back({"accuracy", fmt::format("{:.2f} %", 100 * summary.accuracy->float_model),
+                    fmt::format("{:.2f} %", 100 * summary.accuracy->fake_quant)});
+  }
+  PrintTable(rows);
+  fmt::print("output SQNR on the last batch: {:.1f} dB\n", summary.sqnr_db);
+  fmt::print("{:.1f} s, {} at the peak\n", seconds, SizeText(PeakMemoryBytes()));
+  for (const std::string& path : {summary.paths.deploy, summary.paths.fake_quant,
+                                  summary.paths.record, summary.paths.config}) {
+    fmt::print("wrote {}\n", path);
+  }
+}
+
+Status Run(const QuantizeOptions& options, const GlobalOptions& global) {
+  const auto start = std::chrono::steady_clock::now();
+  LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
+  LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *loaded.model, global));
+  Progress progress;
+  flows::QuantizeRequest request;
+  request.config = options.config;
+  request.data = data.get();
+  request.model_path = options.model;
+  request.output_prefix = options.prefix;
+  request.control = MakeRunControl(global, progress);
+  std::unique_ptr<frontends::BatchSource> evaluation;
+  if (!options.evaluation.empty()) {
+    DataArguments arguments;
+    arguments.data = options.evaluation;
+    LATHE_ASSIGN_OR_RETURN(evaluation, OpenData(arguments, *loaded.model, global));
+    request.evaluation = evaluation.get();
+  }
+  if (!options.labels.empty()) {
+    LATHE_ASSIGN_OR_RETURN(request.labels, frontends::ReadNpy(options.labels));
+  }
+  const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
+  LATHE_ASSIGN_OR_RETURN(const flows::QuantizeSummary summary,
+                         flows::QuantizeModel(std::move(loaded), request, *engine));
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (global.json) {
+    PrintJson(SummaryJson(options, summary, seconds));
+  } else {
+    PrintSummary(summary, seconds, global.verbosity > 0);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddQuantizeCommand(CLI::App& app, GlobalOptions& global) {
+  CLI::App* command =
+      app.add_subcommand("quantize", "Quantise a float model after training: the main job");
+  command->footer(
+      "Writes PREFIX_deploy_model.onnx, PREFIX_fake_quant_model.onnx, PREFIX_record.txt and\n"
+      "PREFIX_config.json, all or none:\n"
+      "  lathe quantize net.onnx -d calib_0.npy calib_1.npy -o out/net");
+  const auto options = std::make_shared<QuantizeOptions>();
+  command->add_option("MODEL", options->model, "The float ONNX model")->required();
+  AddDataArguments(*command, options->data);
+  command
+      ->add_option("-o,--output", options->prefix,
+                   "Folder and beginning of the names of the results")
+      ->required()
+      ->type_name("PREFIX");
+  command
+      ->add_option("--config", options->config.json_path,
+                   "Configuration (JSON, see 'lathe config')")
+      ->type_name("FILE");
+  command->add_option("--cfg", options->config.cfg_path, "Simplified configuration (protobuf text)")
+      ->type_name("FILE");
+  command
+      ->add_option("--skip-layer", options->config.options.skip_layers,
+                   "Leave a layer float; repeat for further ones")
+      ->allow_extra_args(false)
+      ->type_name("LAYER");
+  command
+      ->add_option("--labels", options->labels,
+                   "Class numbers (.npy), one a sample: measures accuracy")
+      ->type_name("FILE.npy");
+  command
+      ->add_option("--eval-data", options->evaluation,
+                   "Data that the labels belong to (default: the calibration data)")
+      ->type_name("DATA");
+  command->callback(
+      [options, &global] { global.run = [options, &global] { return Run(*options, global); }; });
+}
+
+}  // namespace lathe::tools
