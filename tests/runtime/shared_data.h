@@ -30,6 +30,13 @@ inline double Decibels(const std::vector<float>& got, const std::vector<float>& 
   return 10 * std::log10(signal / noise);
 }
 
+// Empty when the tensor holds no floats.
+inline std::vector<float> Floats(const ir::Tensor& tensor) {
+  auto values = tensor.ValuesAsFloat();
+  if (!values.ok()) return {};
+  return *std::move(values);
+}
+
 inline double Decibels(const ir::Tensor& got, const ir::Tensor& expected) {
   const auto a = got.ValuesAsFloat(), b = expected.ValuesAsFloat();
   if (!a.ok() || !b.ok()) return -std::numeric_limits<double>::infinity();
