@@ -2,7 +2,10 @@
 include(CMakePackageConfigHelpers)
 set(folders support ir quant eval passes frontends backends)
 if(LATHE_RUNTIME)
-  list(APPEND folders runtime flows)
+  list(APPEND folders flows)
+  # The rest of runtime/ shows OpenVINO's types, which embedders need not have.
+  install(FILES ${PROJECT_SOURCE_DIR}/runtime/openvino/engine.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe/runtime/openvino)
 endif()
 foreach(folder ${folders})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe

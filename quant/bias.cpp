@@ -17,7 +17,7 @@ StatusOr<std::vector<int32_t>> QuantizeBias(std::span<const float> bias,
     // 2^31 itself is the float32 nearest to the largest int32, and is already too large.
     if (!(value >= -0x1p31f && value < 0x1p31f)) {
       return InvalidInput(
-          "the bias of channel {} is {}, which is {} steps of {} and does not fit into int32; "
+          "the bias of channel {} is {}, which is {:.0f} steps of {} and does not fit into int32; "
           "leave this "
           "layer float, or give it a larger weight or activation scale",
           channel, bias[channel], value, scale);

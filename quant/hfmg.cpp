@@ -106,14 +106,19 @@ double HfmgLoss(const HfmgHistogram& histogram, HfmgCandidate candidate, int num
   if (target_width < double{kMinScale}) return 0.0;
   const double half = target_width / 2.0;
   const double last_target = static_cast<double>(targets - 1);
+  // Clamped first, so that cutting off is the floor.
+  const auto target_of = [&](double position) {
+    const double target = std::clamp(position / target_width, 0.0, last_target);
+    return static_cast<double>(static_cast<int32_t>(target));
+  };
   double loss = 0.0;
   for (size_t i = 0; i < histogram.counts.size(); ++i) {
     if (histogram.counts[i] == 0) continue;
     const double begin = (static_cast<double>(i) - static_cast<double>(candidate.first)) * width;
     const double end = begin + width;
     const double density = static_cast<double>(histogram.counts[i]) / width;
-    const double begin_target = std::clamp(std::floor(begin / target_width), 0.0, last_target);
-    const double end_target = std::clamp(std::floor(end / target_width), 0.0, last_target);
+    const double begin_target = target_of(begin);
+    const double end_target = target_of(end);
     const double begin_centre = begin_target * target_width + half;
     if (begin_target == end_target) {
       loss += SquareIntegral(begin - begin_centre, end - begin_centre, density);

@@ -52,6 +52,7 @@ Status JpegHeader(tjhandle handle, Bytes bytes, int& width, int& height, int& co
                           &colorspace) != 0) {
     return InvalidInput("the JPEG header is damaged: {}", tjGetErrorStr2(handle));
   }
+  if (width < 1 || height < 1) return InvalidInput("the JPEG header is damaged: no picture in it");
   if (colorspace == TJCS_CMYK || colorspace == TJCS_YCCK) {
     return Unsupported("CMYK images are not supported");
   }

@@ -136,8 +136,7 @@ StatusOr<std::unique_ptr<ir::Model>> ImportOnnx(const std::string& path,
   LATHE_ASSIGN_OR_RETURN(const Message bytes, file->Range(0, file->size()));
   std::string folder = options.external_data_folder;
   if (folder.empty()) {
-    folder = std::filesystem::path(path).parent_path().string();
-    if (folder.empty()) folder = ".";
+    folder = (std::filesystem::path(".") / std::filesystem::path(path).parent_path()).string();
   }
   return InFile(ReadModel({std::move(file), nullptr, bytes}, ExternalFiles(std::move(folder))),
                 path);

@@ -144,7 +144,7 @@ StatusOr<OptionValue*> OptionValues::Find(std::string_view name) {
   return NotFound("there is no option {}; {}", Quoted(name), hint);
 }
 
-Status OptionValues::Set(std::string_view name, std::string_view text) {
+Status OptionValues::Parse(std::string_view name, std::string_view text) {
   LATHE_ASSIGN_OR_RETURN(OptionValue * value, Find(name));
   text = Trim(text);
   const auto malformed = [&](std::string_view why) {

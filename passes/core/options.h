@@ -39,7 +39,7 @@ class OptionValues {
   // Parses `text`, written as OptionText writes it, as the option's type. A text that does not
   // begin with a quote is taken as it stands; a list of one may be written without brackets.
   // Errors: unknown name (with the nearest ones), malformed value.
-  Status Set(std::string_view name, std::string_view text);
+  Status Parse(std::string_view name, std::string_view text);
   // Errors: unknown name, a value of another type.
   Status Set(std::string_view name, OptionValue value);
 

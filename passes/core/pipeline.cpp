@@ -88,7 +88,7 @@ class Parser {
         return Error(position_, "expected '=' after option {}, found {}", Quoted(name), Here());
       }
       LATHE_ASSIGN_OR_RETURN(const std::string_view value, TakeValue(open));
-      const Status set = item.options.Set(name, value);
+      const Status set = item.options.Parse(name, value);
       if (!set.ok()) {
         return Error(start, "pass {}: {}", item.pass->name, std::string(set.message()));
       }

@@ -81,7 +81,7 @@ TEST(Npy, FortranOrderAndBigEndianTogether) {
 
 TEST(Npy, VersionsAndSpellingsOfTheHeader) {
   const std::string text = "{\"shape\":(2,) , 'descr' : '|u1','fortran_order':True}   \n";
-  for (const char version : {1, 2, 3}) {
+  for (const char version : {char{1}, char{2}, char{3}}) {
     const auto tensor = Decode(Npy(text, "\x05\x06", version));
     ASSERT_TRUE(tensor.ok()) << tensor.status();
     EXPECT_THAT(*tensor->Values<uint8_t>(), ElementsAre(5, 6));
@@ -101,9 +101,9 @@ TEST(Npy, EmptyArrays) {
 
 TEST(Npy, FilesStayMapped) {
   const test::TemporaryFolder folder;
-  const std::string path = folder.Write("a.npy", NpyOf("<i4", "(1,)", "\1\0\0\0"));
+  const std::string path = folder.Write("a.npy", NpyOf("<i4", "(1,)", "abcd"));
   const auto tensor = ReadNpy(path);
-  ASSERT_FALSE(!tensor.ok()) << tensor.status();
+  ASSERT_TRUE(tensor.ok()) << tensor.status();
   // A file that shrinks afterwards is an error, so the elements were not copied.
   std::filesystem::resize_file(path, 20);
   EXPECT_FALSE(tensor->Read().ok());
@@ -129,13 +129,13 @@ TEST(Npy, ErrorsSayWhatIsWrong) {
   EXPECT_EQ(Error(NpyOf("<f4", "(-1,)", "abcd")),
             "the .npy header is damaged at character 51: an extent expected");
   EXPECT_EQ(Error(NpyOf("<f4", "(99999999999999999999,)", "")),
-            "the .npy header is damaged at character 70: an extent is too large");
+            "the .npy header is damaged at character 69: an extent is too large");
   EXPECT_EQ(Error(NpyOf("<f4", "(4294967296, 4294967296)", "")),
             "shape has more elements than an int64 counts");
   EXPECT_EQ(Error(Npy("{'descr': '<f4', 'shape': (1,)}", "abcd")),
             "the .npy header is damaged at character 31: key 'fortran_order' is missing");
   EXPECT_EQ(Error(Npy("{'shape': (1,), 'shape': (1,)}", "")),
-            "the .npy header is damaged at character 23: key 'shape' is unknown or twice there");
+            "the .npy header is damaged at character 24: key 'shape' is unknown or twice there");
   EXPECT_EQ(Error(Npy("{'shape': (1,)} x", "")),
             "the .npy header is damaged at character 16: text after the closing brace");
 }

@@ -61,10 +61,9 @@ bool DependsOn(const std::vector<NodeSketch>& nodes,
 Status Define(Scope& scope, ir::Value& value) {
   const auto [it, inserted] = scope.values.try_emplace(value.name(), &value);
   if (inserted) return OkStatus();
-  // The name was used for an outer value before; from here on it means this one.
   if (it->second->kind() == ir::Value::Kind::kCapture) {
-    it->second = &value;
-    return OkStatus();
+    return InvalidInput("'{}' is defined after it was used for a value of an enclosing graph",
+                        value.name_text());
   }
   return InvalidInput("'{}' is defined twice", value.name_text());
 }

@@ -20,7 +20,7 @@ struct Scope {
   absl::flat_hash_map<ir::Name, ir::Value*> values;
 };
 
-// Errors: the graph defines the name already.
+// Errors: the graph defines the name already, or has used it for an outer value.
 Status Define(Scope& scope, ir::Value& value);
 
 // The value that has this name here, captured through the graphs between if it is an outer one;

@@ -11,7 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 
-PassReport Run(GraphBuilder& net) { return RunPass(net.model(), "eliminate-dead-nodes"); }
+PassReport Eliminate(GraphBuilder& net) { return RunPass(net.model(), "eliminate-dead-nodes"); }
 
 TEST(EliminateDeadNodes, ChainsAndTheirInitializersGo) {
   GraphBuilder net;
@@ -19,13 +19,13 @@ TEST(EliminateDeadNodes, ChainsAndTheirInitializersGo) {
   net.Op("Relu", "d2", {net.Op("Conv", "d1", {x, net.Init("old", {2, 2, 1, 1})})});
   net.Output(net.Op("Conv", "y", {x, net.Init("w", {2, 2, 1, 1})}));
   net.Init("never_used", {1});
-  const PassReport report = Run(net);
+  const PassReport report = Eliminate(net);
   EXPECT_TRUE(report.changed);
   EXPECT_EQ(Statistic(report, "nodes"), 2);
   EXPECT_EQ(Statistic(report, "initializers"), 2);
   EXPECT_EQ(Listing(net.graph()), "y = Conv(x, w)\nreturn y\n");
   EXPECT_THAT(InitializerNames(net.graph()), ElementsAre("w"));
-  EXPECT_FALSE(Run(net).changed);
+  EXPECT_FALSE(Eliminate(net).changed);
 }
 
 TEST(EliminateDeadNodes, InputsStayAlthoughUnused) {
@@ -34,7 +34,7 @@ TEST(EliminateDeadNodes, InputsStayAlthoughUnused) {
   ir::Value* unused = net.Input("unused", {2});
   net.rewriter().SetDefault(*unused, ir::Tensor::Of<float>({2}, std::vector<float>{1, 2}));
   net.Output(net.Op("Relu", "y", {x}));
-  EXPECT_FALSE(Run(net).changed);
+  EXPECT_FALSE(Eliminate(net).changed);
   EXPECT_EQ(net.graph().inputs().size(), 2u);
   EXPECT_TRUE(static_cast<bool>(unused->tensor()));
 }
@@ -43,7 +43,7 @@ TEST(EliminateDeadNodes, OneUsedOutputKeepsANode) {
   GraphBuilder net;
   ir::Node* split = net.Node("Split", "s", {net.Input("x")}, {}, 3);
   net.Output(split->output(2));
-  EXPECT_FALSE(Run(net).changed);
+  EXPECT_FALSE(Eliminate(net).changed);
   EXPECT_EQ(net.graph().num_nodes(), 1u);
 }
 
@@ -51,7 +51,7 @@ TEST(EliminateDeadNodes, ANodeWithoutOutputsStays) {
   GraphBuilder net;
   ir::Value* a = net.Op("Relu", "a", {net.Input("x")});
   net.Node("Observe", "o", {a}, {}, 0);
-  EXPECT_FALSE(Run(net).changed);
+  EXPECT_FALSE(Eliminate(net).changed);
   EXPECT_EQ(Listing(net.graph()), "a = Relu(x)\nObserve(a)\nreturn \n");
 }
 
@@ -68,7 +68,7 @@ TEST(EliminateDeadNodes, BodiesReleaseWhatTheyCaptured) {
   ir::Node* live = net.Node(body, "Relu", "live", {&inner_b});
   net.rewriter().AddGraphOutput(body, live->output());
   net.Output(branch->output());
-  const PassReport report = Run(net);
+  const PassReport report = Eliminate(net);
   EXPECT_EQ(Statistic(report, "nodes"), 2);
   EXPECT_EQ(Statistic(report, "captures"), 1);
   EXPECT_EQ(Statistic(report, "initializers"), 1);
@@ -76,7 +76,7 @@ TEST(EliminateDeadNodes, BodiesReleaseWhatTheyCaptured) {
             "b = Neg(x)\ny = If(cond)\n  live = Relu(b)\n  return live\nreturn y\n");
   ASSERT_EQ(body.captures().size(), 1u);
   EXPECT_EQ(body.captures()[0]->Resolve(), b);
-  EXPECT_FALSE(Run(net).changed);
+  EXPECT_FALSE(Eliminate(net).changed);
 }
 
 TEST(EliminateDeadNodes, ADeadOwnerGoesWithItsBodies) {
@@ -87,7 +87,7 @@ TEST(EliminateDeadNodes, ADeadOwnerGoesWithItsBodies) {
   ir::Node* inner = net.Node(body, "Relu", "inner", {&net.rewriter().Capture(body, *a)});
   net.rewriter().AddGraphOutput(body, inner->output());
   net.Output(net.Op("Neg", "y", {net.graph().inputs()[0]}));
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   EXPECT_EQ(Listing(net.graph()), "y = Neg(x)\nreturn y\n");
 }
 
@@ -99,7 +99,7 @@ TEST(EliminateDeadNodes, FunctionsAreVisited) {
   ir::Value* x = net.Input(body, "fx", {1});
   net.Node(body, "Relu", "dead", {x});
   net.rewriter().AddGraphOutput(body, net.Node(body, "Neg", "fy", {x})->output());
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   EXPECT_EQ(Listing(body), "fy = Neg(fx)\nreturn fy\n");
 }
 
@@ -114,7 +114,7 @@ TEST(EliminateDeadNodes, LongChainsAreCheap) {
     value = net.Op("Add", name, {value, net.Init("w" + name, {1})});
   }
   net.Output(net.Op("Relu", "y", {x}));
-  const PassReport report = Run(net);
+  const PassReport report = Eliminate(net);
   EXPECT_EQ(Statistic(report, "nodes"), 200000);
   EXPECT_EQ(Statistic(report, "initializers"), 200000);
   EXPECT_EQ(Listing(net.graph()), "y = Relu(x)\nreturn y\n");

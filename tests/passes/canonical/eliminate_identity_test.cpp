@@ -8,11 +8,11 @@
 namespace lathe::passes {
 namespace {
 
-PassReport Run(GraphBuilder& net) { return RunPass(net.model(), "eliminate-identity"); }
+PassReport Eliminate(GraphBuilder& net) { return RunPass(net.model(), "eliminate-identity"); }
 
 void ExpectUnchanged(GraphBuilder& net) {
   const std::string before = Listing(net.graph());
-  EXPECT_FALSE(Run(net).changed);
+  EXPECT_FALSE(Eliminate(net).changed);
   EXPECT_EQ(Listing(net.graph()), before);
 }
 
@@ -23,7 +23,7 @@ TEST(EliminateIdentity, ChainsGoInOneRun) {
   ir::Value* c = net.Op("Identity", "c", {b});
   ir::Value* d = net.Op("Dropout", "d", {c, net.Init("ratio", {})});
   net.Output(net.Op("Add", "y", {d, b}));
-  const PassReport report = Run(net);
+  const PassReport report = Eliminate(net);
   EXPECT_TRUE(report.changed);
   EXPECT_EQ(Statistic(report, "identities"), 2);
   EXPECT_EQ(Statistic(report, "dropouts"), 1);
@@ -35,7 +35,7 @@ TEST(EliminateIdentity, ConstantsBecomeOperands) {
   GraphBuilder net;
   ir::Value* w = net.Op("Identity", "same_w", {net.Init("w", {2, 2, 1, 1})});
   net.Output(net.Op("Conv", "y", {net.Input("x"), w}));
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   EXPECT_EQ(Listing(net.graph()), "y = Conv(x, w)\nreturn y\n");
 }
 
@@ -49,7 +49,7 @@ TEST(EliminateIdentity, TheOutputKeepsNameTypeAndNotes) {
   net.rewriter().SetNotes(*y, ir::ValueNotes{"the answer", {}});
   net.Output(y);
   net.Output(net.Op("Neg", "z", {a}));
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   EXPECT_EQ(Listing(net.graph()), "y = Relu(x)\nz = Neg(y)\nreturn y, z\n");
   const ir::Value& output = *net.graph().outputs()[0].value();
   EXPECT_EQ(output.type_ref(), type);
@@ -63,14 +63,14 @@ TEST(EliminateIdentity, WhatTheResultKnewIsKept) {
   ir::Value* b = net.Op("Identity", "b", {a});
   net.rewriter().SetType(*b, net.graph().inputs()[0]->type_ref());
   net.Output(net.Op("Neg", "y", {b}));
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   EXPECT_EQ(a->type_ref(), net.graph().inputs()[0]->type_ref());
 }
 
 TEST(EliminateIdentity, StaysBetweenInputAndOutput) {
   GraphBuilder net;
   net.Output(net.Op("Identity", "y", {net.Input("x")}));
-  const PassReport report = Run(net);
+  const PassReport report = Eliminate(net);
   EXPECT_FALSE(report.changed);
   EXPECT_EQ(Listing(net.graph()), "y = Identity(x)\nreturn y\n");
   ASSERT_EQ(report.remarks.size(), 1u);
@@ -98,7 +98,7 @@ TEST(EliminateIdentity, OneOfTwoOutputsTakesTheName) {
   ir::Value* a = net.Op("Relu", "a", {net.Input("x")});
   net.Output(net.Op("Identity", "y", {a}));
   net.Output(net.Op("Identity", "z", {a}));
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   EXPECT_EQ(Listing(net.graph()), "y = Relu(x)\nz = Identity(y)\nreturn y, z\n");
   ExpectUnchanged(net);
 }
@@ -130,7 +130,7 @@ TEST(EliminateIdentity, DropoutGoesWithConstantFalseAndUnusedMask) {
   ir::Value* a = net.Op("Relu", "a", {net.Input("x")});
   ir::Node* dropout = net.Node("Dropout", "d", {a, nullptr, mode}, {}, 2);
   net.Output(net.Op("Neg", "y", {dropout->output()}));
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   EXPECT_EQ(Listing(net.graph()), "a = Relu(x)\ny = Neg(a)\nreturn y\n");
 }
 
@@ -146,7 +146,7 @@ TEST(EliminateIdentity, DropoutBeforeOpset7IsForTrainingUnlessItSaysTest) {
     ir::Node* dropout = net.Node(body, "Dropout", "fd", {relu->output()}, {{"is_test", is_test}});
     ir::Node* neg = net.Node(body, "Neg", "fy", {dropout->output()});
     net.rewriter().AddGraphOutput(body, neg->output());
-    EXPECT_EQ(Run(net).changed, is_test == 1);
+    EXPECT_EQ(Eliminate(net).changed, is_test == 1);
     EXPECT_EQ(body.num_nodes(), is_test == 1 ? 2u : 3u);
   }
 }
@@ -174,7 +174,7 @@ TEST(EliminateIdentity, BodiesAreVisitedAndTheirOutputsKept) {
   ir::Node* only = net.Node(else_body, "Identity", "d", {&outer});
   net.rewriter().AddGraphOutput(else_body, only->output());
   net.Output(branch->output());
-  EXPECT_TRUE(Run(net).changed);
+  EXPECT_TRUE(Eliminate(net).changed);
   // A body's output must be a node's result: what only hands a captured value on has to stay.
   EXPECT_EQ(Listing(net.graph()),
             "y = If(cond)\n  a = Relu(x)\n  return a\n  d = Identity(x)\n  return d\nreturn y\n");

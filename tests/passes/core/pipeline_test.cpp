@@ -22,7 +22,9 @@ class PipelineTest : public testing::Test {
     if (!pipeline.ok()) return FormatError(pipeline.status());
     const StatusOr<Pipeline> again = Pipeline::Parse(pipeline->ToText(), registry_);
     EXPECT_TRUE(again.ok()) << pipeline->ToText();
-    if (again.ok()) EXPECT_EQ(*again, *pipeline);
+    if (again.ok()) {
+      EXPECT_EQ(*again, *pipeline);
+    }
     return pipeline->ToText();
   }
 
