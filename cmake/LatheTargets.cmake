@@ -8,7 +8,7 @@ file(CREATE_LINK ${PROJECT_SOURCE_DIR} ${CMAKE_BINARY_DIR}/include/lathe SYMBOLI
 add_library(lathe_flags INTERFACE)
 target_compile_options(lathe_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
-  -Wimplicit-fallthrough -Werror
+  -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror
   # False positives of GCC 12 on plain string assignments (PR 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   # Results must not depend on what the compiler contracts.

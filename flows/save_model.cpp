@@ -47,6 +47,25 @@ quant::RecordNetwork NetworkOf(const ir::Model& model) {
   return network;
 }
 
+// Entries that this version cannot lower are refused; lowering them in part would give a wrong
+// model.
+Status CheckSupported(const quant::Record& record, const quant::RecordNetwork& network) {
+  for (const quant::RecordLayer& layer : network.layers) {
+    const quant::LayerRecord* entry = record.Find(layer.name);
+    if (entry == nullptr || quant::HasNoFactors(*entry)) continue;
+    std::string_view what;
+    if (layer.kind == quant::RecordKind::kLstm || layer.kind == quant::RecordKind::kGru) {
+      what = "LSTM and GRU layers";
+    } else if (!entry->tensor_balance_factor.empty()) {
+      what = "layers with tensor_balance_factor";
+    }
+    if (what.empty()) continue;
+    return WithContext(Unsupported("{} cannot be lowered by this version", what),
+                       ErrorContext::kNode, layer.name);
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
@@ -54,7 +73,9 @@ StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::
     return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
                        "calibrate first: 'lathe calibrate' writes it");
   }
-  LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, NetworkOf(*model), {.for_deploy = true}));
+  const quant::RecordNetwork network = NetworkOf(*model);
+  LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, network, {.for_deploy = true}));
+  LATHE_RETURN_IF_ERROR(CheckSupported(record, network));
   quant::Record shared = record;
   passes::Resources resources;
   resources.Provide(&shared);

@@ -9,13 +9,21 @@
 
 namespace lathe::passes {
 
-// The pass's report; a failure fails the test.
-inline PassReport RunPass(ir::Model& model, std::string_view pass) {
+// Runs a pipeline whose passes need resources; facts in `assume` are taken for granted.
+inline StatusOr<PipelineReport> RunWith(ir::Model& model, std::string_view pipeline,
+                                        const Resources& resources,
+                                        std::vector<std::string> assume = {}) {
   PassRegistry registry;
   EXPECT_TRUE(RegisterAllPasses(registry).ok());
   PassManagerOptions options;
   options.verify = ir::VerifyModel;
-  const StatusOr<PipelineReport> report = RunPipeline(model, pass, registry, {}, options);
+  options.assume = std::move(assume);
+  return RunPipeline(model, pipeline, registry, resources, options);
+}
+
+// The pass's report; a failure fails the test.
+inline PassReport RunPass(ir::Model& model, std::string_view pass) {
+  const StatusOr<PipelineReport> report = RunWith(model, pass, {});
   EXPECT_TRUE(report.ok()) << FormatError(report.status());
   if (!report.ok() || report->passes.empty()) return {};
   return report->passes.front();
