@@ -96,6 +96,11 @@ StatusOr<AtomicFileSet::File*> AtomicFileSet::Add(const std::string& path) {
 }
 
 Status AtomicFileSet::PutInPlace(File& file) {
+  struct stat info {};
+  if (::lstat(file.path_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    errno = EISDIR;
+    return Fail(file.path_, "cannot replace");
+  }
   // A hard link keeps the old file in its place until the new one replaces it; file systems without
   // hard links get a rename.
   std::string backup = NameBeside(file.path_);
