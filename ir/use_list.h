@@ -1,6 +1,7 @@
 // The doubly linked list of the uses of a value. Only Rewriter and Model change it.
 #pragma once
 
+#include "lathe/ir/node.h"
 #include "lathe/ir/value.h"
 
 namespace lathe::ir {
@@ -17,6 +18,7 @@ class UseList {
     (value->last_use_ != nullptr ? value->last_use_->next_ : value->first_use_) = &use;
     value->last_use_ = &use;
     ++value->use_count_;
+    if (IsOutput(use)) ++value->output_count_;
   }
 
   static void Remove(Use& use) {
@@ -25,6 +27,7 @@ class UseList {
     (use.previous_ != nullptr ? use.previous_->next_ : value->first_use_) = use.next_;
     (use.next_ != nullptr ? use.next_->previous_ : value->last_use_) = use.previous_;
     --value->use_count_;
+    if (IsOutput(use)) --value->output_count_;
     use.value_ = nullptr;
     use.previous_ = use.next_ = nullptr;
   }
@@ -37,6 +40,9 @@ class UseList {
     (to.previous_ != nullptr ? to.previous_->next_ : value->first_use_) = &to;
     (to.next_ != nullptr ? to.next_->previous_ : value->last_use_) = &to;
   }
+
+  // The use is an output of a graph.
+  static bool IsOutput(const Use& use) { return use.user_ != nullptr && use.user_->is_return(); }
 };
 
 }  // namespace lathe::ir

@@ -8,13 +8,6 @@ std::string_view Value::name_text() const { return graph()->model().Text(name())
 
 Graph* Value::graph() const { return kind_ == Kind::kNodeOutput ? producer_->graph() : graph_; }
 
-bool Value::is_graph_output() const {
-  for (const Use& use : uses()) {
-    if (use.user()->is_return()) return true;
-  }
-  return false;
-}
-
 Use* Value::captured() const {
   if (kind_ != Kind::kCapture) return nullptr;
   return &graph_->owner()->captures()[index_];

@@ -128,8 +128,8 @@ class Value {
   // The graph in which the value is defined.
   Graph* graph() const;
 
-  // Some use is a graph's output. O(uses).
-  bool is_graph_output() const;
+  // Some use is a graph's output. O(1).
+  bool is_graph_output() const { return output_count_ != 0; }
 
   // The initializer's or default's data; empty for other values.
   const Tensor& tensor() const { return tensor_; }
@@ -167,6 +167,8 @@ class Value {
     Graph* graph_;              // the others
   };
   uint32_t use_count_ = 0;
+  // Uses by return nodes.
+  uint32_t output_count_ = 0;
   uint32_t index_ = 0;
   Kind kind_ = Kind::kNodeOutput;
   bool erased_ = false;

@@ -207,6 +207,7 @@ Status Verifier::CheckNode(const Node& node) {
 
 Status Verifier::CheckUses(const Value& value) {
   uint32_t count = 0;
+  uint32_t outputs = 0;
   const Use* previous = nullptr;
   for (const Use* use = value.first_use_; use != nullptr; use = use->next_) {
     if (use->value_ != &value || use->previous_ != previous || count == value.use_count_) {
@@ -220,10 +221,15 @@ Status Verifier::CheckUses(const Value& value) {
     }
     previous = use;
     ++count;
+    if (user->is_return()) ++outputs;
   }
   if (count != value.use_count_ || value.last_use_ != previous) {
     return Fail(*value.graph(), "{} counts {} uses and has {}", Describe(&value), value.use_count_,
                 count);
+  }
+  if (outputs != value.output_count_) {
+    return Fail(*value.graph(), "{} counts {} uses as output and has {}", Describe(&value),
+                value.output_count_, outputs);
   }
   return OkStatus();
 }

@@ -555,7 +555,9 @@ void Inferencer::InferGraph(const Graph& graph, Scope& scope) {
 void Inferencer::Commit(const Scope& scope) {
   for (ValueId id = 0; id < model_.value_id_end(); ++id) {
     Value* value = model_.FindValue(id);
-    const auto it = value == nullptr ? scope.types.end() : scope.types.find(id);
+    // An output without a name is one that is omitted.
+    if (value == nullptr || value->name().empty()) continue;
+    const auto it = scope.types.find(id);
     if (it == scope.types.end() || it->second == value->type_ref()) continue;
     rewriter_.SetType(*value, it->second);
     ++result_.changed;

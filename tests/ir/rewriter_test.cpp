@@ -126,6 +126,20 @@ TEST_F(RewriterTest, ReplacedInputKeepsItsName) {
   EXPECT_EQ(graph_.outputs()[0].value(), b.output());
 }
 
+TEST_F(RewriterTest, AValueKnowsWhetherItIsAnOutput) {
+  Value& x = Input(rewriter_, graph_, "x");
+  Value& a = *Op(rewriter_, graph_, "Relu", "a", {&x}).output();
+  EXPECT_FALSE(a.is_graph_output());
+  rewriter_.AddGraphOutput(graph_, &a);
+  rewriter_.AddGraphOutput(graph_, &a);
+  EXPECT_TRUE(a.is_graph_output());
+  rewriter_.ReplaceUse(graph_.outputs()[0], &x);
+  EXPECT_TRUE(a.is_graph_output());
+  EXPECT_TRUE(x.is_graph_output());
+  rewriter_.ReplaceUse(graph_.outputs()[1], &x);
+  EXPECT_FALSE(a.is_graph_output());
+}
+
 TEST_F(RewriterTest, OperandsGrowAndShrink) {
   Value& x = Input(rewriter_, graph_, "x");
   Value& y = Input(rewriter_, graph_, "y");

@@ -46,6 +46,18 @@ TEST(InferShapes, ListsTypesUnlessToldNotTo) {
   EXPECT_TRUE(RunPass(unlisted.model(), "infer-shapes").changed);
 }
 
+TEST(InferShapes, OmittedOutputsAreNoValues) {
+  GraphBuilder net;
+  ir::Node* gru = net.Node(
+      "GRU", "g", {net.Input("x", {3, 1, 2}), net.Init("w", {1, 12, 2}), net.Init("r", {1, 12, 4})},
+      {{"hidden_size", int64_t{4}}}, 2);
+  net.rewriter().Rename(*gru->output(0), ir::Name{});
+  net.Output(gru->output(1));
+  const PassReport report = RunPass(net.model(), "infer-shapes");
+  EXPECT_EQ(Statistic(report, "refined"), 1);
+  EXPECT_THAT(StaticShape(*gru->output(1)), ElementsAre(1, 1, 4));
+}
+
 TEST(InferShapes, UnknownOperatorsLeaveShapesUnknown) {
   GraphBuilder net;
   ir::Node* custom = net.Node("Mystery", "m", {net.Input("x")});
