@@ -27,9 +27,11 @@ struct TensorView {
   }
 };
 
-// Receives a value of the graph each time a run produces it. Calls for one run come one after
-// another, from whatever thread the engine uses; the callee may use threads of its own. An error
-// stops the run.
+// Receives a value of the graph once a run: as it is produced, or for an input or constant at some
+// moment of the run. Calls for one run come one after another, from whatever thread the engine
+// uses; the callee may use threads of its own. An error stops the run. Floating-point values of
+// other widths may come as float32, in which the engine computes; other values come in their own
+// type.
 struct Tap {
   // A value of the compiled model's main graph: a graph input, an initializer or a node output.
   const ir::Value* value = nullptr;

@@ -20,6 +20,8 @@ enum Spelling : uint8_t {
   // was left out.
   kTypeLeftOut = 32,
   kValueLeftOut = 64,
+  // A graph output whose entry among the outputs states no type, though the type is known.
+  kOutputTypeLeftOut = 128,
 };
 
 }  // namespace lathe::ir

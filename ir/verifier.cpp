@@ -303,7 +303,9 @@ Status Verifier::CheckGraphValues(const Graph& graph) {
 
 Status Verifier::CheckValueInfo(const Graph& graph) {
   for (const ValueInfo& info : graph.value_info_) {
-    if (info.type == nullptr || !model_.types().Owns(info.type)) {
+    // The entry of a value needs no type of its own.
+    const bool may_lack_type = info.value != nullptr && info.type == nullptr;
+    if (!may_lack_type && !model_.types().Owns(info.type)) {
       return Fail(graph, "the type of a value info is not from the model's table");
     }
     if (info.value != nullptr && !info.value->erased_ && info.value->graph() != &graph) {

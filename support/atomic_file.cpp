@@ -96,6 +96,11 @@ StatusOr<AtomicFileSet::File*> AtomicFileSet::Add(const std::string& path) {
 }
 
 Status AtomicFileSet::PutInPlace(File& file) {
+  struct stat info {};
+  if (::lstat(file.path_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    errno = EISDIR;
+    return Fail(file.path_, "cannot replace");
+  }
   // A hard link keeps the old file in its place until the new one replaces it; file systems without
   // hard links get a rename.
   std::string backup = NameBeside(file.path_);
@@ -106,7 +111,7 @@ Status AtomicFileSet::PutInPlace(File& file) {
     return Fail(file.path_, "cannot replace");
   }
   if (std::rename(file.temporary_.c_str(), file.path_.c_str()) != 0) {
-    const Status status = Fail(file.path_, "cannot replace");
+    Status status = Fail(file.path_, "cannot replace");
     if (!file.backup_.empty()) std::rename(file.backup_.c_str(), file.path_.c_str());
     // Where the backup is a hard link on the file itself, rename leaves both names.
     if (!file.backup_.empty()) ::unlink(file.backup_.c_str());

@@ -1,16 +1,11 @@
 #include "lathe/backends/data/npy_writer.h"
 
-#include <bit>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <span>
-#include <system_error>
 #include <vector>
 
-#include "lathe/support/half.h"
+#include "lathe/support/atomic_file.h"
 
 namespace lathe::backends {
 namespace {
@@ -92,17 +87,11 @@ Status WriteNpy(const std::string& path, const ir::Tensor& tensor) {
       widened = WidenBfloat16(bytes);
       bytes = widened;
     }
-    const std::string temporary = path + ".tmp";
-    std::ofstream out(temporary, std::ios::binary);
-    out.write(header.data(), static_cast<std::streamsize>(header.size()));
-    out.write(reinterpret_cast<const char*>(bytes.data()),
-              static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    if (!out) return IoError("cannot write");
-    std::error_code error;
-    std::filesystem::rename(temporary, path, error);
-    if (error) return IoError("cannot rename: {}", error.message());
-    return OkStatus();
+    AtomicFileSet files;
+    LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * file, files.Add(path));
+    LATHE_RETURN_IF_ERROR(file->Append(header));
+    LATHE_RETURN_IF_ERROR(file->Append(bytes));
+    return files.Commit();
   };
   return WithContext(write(), ErrorContext::kFile, path);
 }

@@ -25,6 +25,17 @@ std::optional<std::vector<int64_t>> ConstantDims(const ir::Value* value) {
   return std::vector<int64_t>(tensor.dims().begin(), tensor.dims().end());
 }
 
+// A constant, or the Cast that quantize-bias puts behind one in front of a layer with 4-bit
+// activations.
+bool IsConstantBias(const ir::Node& layer, const ir::Value* bias) {
+  if (const ir::Node* cast = bias->producer();
+      cast != nullptr && cast->Is("Cast") &&
+      cast->name_text() == LayerName(layer) + ".bias_quant") {
+    bias = cast->input(0);
+  }
+  return ConstantDims(bias).has_value();
+}
+
 std::variant<QuantLayer, NotALayer> InspectConv(ir::Node& node) {
   const bool transposed = node.Is("ConvTranspose");
   const auto dims = ConstantDims(node.input(1));
@@ -56,7 +67,7 @@ std::variant<QuantLayer, NotALayer> InspectConv(ir::Node& node) {
   layer.activation = &node.inputs()[0];
   layer.weight = &node.inputs()[1];
   if (node.input(2) != nullptr) {
-    if (!ConstantDims(node.input(2))) return Refuse(type, "its bias is computed");
+    if (!IsConstantBias(node, node.input(2))) return Refuse(type, "its bias is computed");
     layer.bias = &node.inputs()[2];
   }
   return layer;
@@ -78,7 +89,7 @@ std::variant<QuantLayer, NotALayer> InspectGemm(ir::Node& node) {
   layer.weight = &node.inputs()[1];
   if (node.input(2) != nullptr) {
     if (node.FloatAttribute("beta", 1.0f) != 1.0f) return Refuse(type, "its beta is not 1");
-    if (!ConstantDims(node.input(2))) return Refuse(type, "its bias is computed");
+    if (!IsConstantBias(node, node.input(2))) return Refuse(type, "its bias is computed");
     layer.bias = &node.inputs()[2];
   }
   return layer;

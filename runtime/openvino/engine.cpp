@@ -1,18 +1,16 @@
 #include "lathe/runtime/openvino/engine.h"
 
-#include <algorithm>
 #include <cstring>
 #include <map>
-#include <mutex>
-#include <set>
+#include <optional>
 
 #include <openvino/openvino.hpp>
 
 #include "lathe/backends/onnx/export.h"
 #include "lathe/ir/input_spec.h"
-#include "lathe/ir/rewriter.h"
 #include "lathe/runtime/openvino/element_types.h"
 #include "lathe/runtime/openvino/failure.h"
+#include "lathe/runtime/openvino/prepare.h"
 #include "lathe/runtime/openvino/tap_op.h"
 
 namespace lathe::runtime {
@@ -41,7 +39,13 @@ struct Prepared {
   // What the message's constants point at.
   std::vector<ir::TensorBytes> memory;
   size_t num_outputs = 0;
+  // For each input of the graph its parameter, if there is one.
+  std::vector<std::optional<size_t>> parameters;
+  // The last parameter is the taps' run token.
+  bool has_token = false;
 };
+
+using Shapes = std::vector<std::vector<int64_t>>;
 
 class OpenVinoGraph : public eval::CompiledGraph {
  public:
@@ -53,12 +57,33 @@ class OpenVinoGraph : public eval::CompiledGraph {
         errors_(std::move(errors)),
         source_(model) {}
 
+  // What the plugin refuses is better known now than at the first run.
+  Status CompileIfStatic() {
+    Shapes shapes;
+    for (const ir::InputSpec& spec : specs_) {
+      const auto extents = ir::Type::Tensor(spec.element, spec.shape).StaticShape();
+      if (!extents) return OkStatus();
+      shapes.push_back(*extents);
+    }
+    try {
+      CompileFor(std::move(shapes));
+    } catch (const std::exception& failure) {
+      return DescribeFailure(failure.what(), source_);
+    }
+    return OkStatus();
+  }
+
   StatusOr<std::vector<ir::Tensor>> Run(std::span<const ir::Tensor> inputs) override {
     std::vector<ir::FedInput> fed;
     for (const ir::Tensor& input : inputs) fed.push_back({input.element_type(), input.dims()});
     LATHE_RETURN_IF_ERROR(ir::CheckInputs(specs_, fed));
+    Shapes shapes;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      LATHE_RETURN_IF_ERROR(CheckCarried(specs_[i].name, inputs[i]));
+      shapes.emplace_back(inputs[i].dims().begin(), inputs[i].dims().end());
+    }
     try {
-      LATHE_RETURN_IF_ERROR(CompileFor(inputs));
+      CompileFor(std::move(shapes));
       LATHE_RETURN_IF_ERROR(Feed(inputs));
       request_.infer();
       LATHE_RETURN_IF_ERROR(errors_->Take());
@@ -71,23 +96,19 @@ class OpenVinoGraph : public eval::CompiledGraph {
   }
 
  private:
-  using Shapes = std::vector<std::vector<int64_t>>;
-
   // Static shapes make the fastest graph, so one is compiled for the shapes at hand. Data whose
   // shapes keep changing gets a graph for any shape.
-  Status CompileFor(std::span<const ir::Tensor> inputs) {
-    Shapes shapes;
-    for (const ir::Tensor& input : inputs) {
-      shapes.emplace_back(input.dims().begin(), input.dims().end());
-    }
-    if (compiled_ && (any_shape_ || shapes == shapes_)) return OkStatus();
+  void CompileFor(Shapes shapes) {
+    if (compiled_ && (any_shape_ || shapes == shapes_)) return;
     constexpr int kStaticCompilations = 3;
     any_shape_ = compilations_ >= kStaticCompilations;
     std::shared_ptr<ov::Model> model = prepared_.model->clone();
     if (!any_shape_) {
       std::map<ov::Output<ov::Node>, ov::PartialShape> wanted;
-      for (size_t i = 0; i < inputs.size(); ++i) {
-        wanted[model->input(i)] = ov::PartialShape(ov::Shape(shapes[i].begin(), shapes[i].end()));
+      for (size_t i = 0; i < shapes.size(); ++i) {
+        if (!prepared_.parameters[i]) continue;
+        wanted[model->input(*prepared_.parameters[i])] =
+            ov::PartialShape(ov::Shape(shapes[i].begin(), shapes[i].end()));
       }
       if (!wanted.empty()) model->reshape(wanted);
     }
@@ -97,12 +118,12 @@ class OpenVinoGraph : public eval::CompiledGraph {
     request_ = compiled_->create_infer_request();
     shapes_ = std::move(shapes);
     ++compilations_;
-    return OkStatus();
   }
 
   Status Feed(std::span<const ir::Tensor> inputs) {
     held_.clear();
     for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!prepared_.parameters[i]) continue;
       LATHE_ASSIGN_OR_RETURN(ir::TensorBytes bytes, inputs[i].Read());
       const std::optional<ov::element::Type> type = ToOpenVino(inputs[i].element_type());
       if (!type) {
@@ -112,14 +133,19 @@ class OpenVinoGraph : public eval::CompiledGraph {
       const ov::Shape shape(inputs[i].dims().begin(), inputs[i].dims().end());
       constexpr uintptr_t kAlignment = 64;
       if (bytes.size() > 0 && reinterpret_cast<uintptr_t>(bytes.data()) % kAlignment == 0) {
-        request_.set_input_tensor(i,
+        request_.set_input_tensor(*prepared_.parameters[i],
                                   ov::Tensor(*type, shape, const_cast<std::byte*>(bytes.data())));
       } else {
         ov::Tensor copy(*type, shape);
         if (bytes.size() > 0) std::memcpy(copy.data(), bytes.data(), bytes.size());
-        request_.set_input_tensor(i, copy);
+        request_.set_input_tensor(*prepared_.parameters[i], copy);
       }
       held_.push_back(std::move(bytes));
+    }
+    if (prepared_.has_token) {
+      ov::Tensor token(ov::element::u8, {1});
+      *token.data<uint8_t>() = 0;
+      request_.set_input_tensor(prepared_.model->inputs().size() - 1, token);
     }
     return OkStatus();
   }
@@ -157,46 +183,21 @@ class OpenVinoGraph : public eval::CompiledGraph {
   std::vector<ir::TensorBytes> held_;
 };
 
-// A copy of the model whose outputs are those wanted, then the tapped values.
-StatusOr<std::unique_ptr<ir::Model>> WithTapsAsOutputs(const ir::Model& model,
-                                                       const eval::CompileOptions& options) {
-  std::unique_ptr<ir::Model> copy = model.Clone();
-  ir::Rewriter rewriter(*copy);
-  std::map<std::string_view, ir::Value*> values;
-  const auto add = [&](ir::Value* value) { values.emplace(value->name_text(), value); };
-  std::ranges::for_each(copy->graph().inputs(), add);
-  std::ranges::for_each(copy->graph().initializers(), add);
-  for (const ir::Node& node : copy->graph().nodes()) std::ranges::for_each(node.outputs(), add);
-  if (!options.outputs) rewriter.TruncateInputs(*copy->graph().return_node(), 0);
-  for (const eval::Tap& tap : options.taps) {
-    const auto it = values.find(tap.value->name_text());
-    if (it == values.end()) {
-      return InternalError("tapped value '{}' is not in the main graph", tap.value->name_text());
-    }
-    rewriter.AddGraphOutput(copy->graph(), it->second);
-  }
-  return copy;
-}
-
-// OpenVINO keeps the graph's inputs, but may order parameters differently: bring them into graph
-// order.
-Status OrderParameters(ov::Model& model, std::span<const ir::InputSpec> specs) {
-  ov::ParameterVector ordered;
-  for (const ir::InputSpec& spec : specs) {
-    std::shared_ptr<ov::op::v0::Parameter> found;
-    for (const auto& parameter : model.get_parameters()) {
-      if (parameter->output(0).get_names().contains(spec.name) ||
-          parameter->get_friendly_name() == spec.name) {
-        found = parameter;
+// Where each of the graph's inputs stands among the parameters; nothing for one that is not used:
+// the frontend drops it.
+std::vector<std::optional<size_t>> FindParameters(const ov::Model& model,
+                                                  std::span<const ir::InputSpec> specs) {
+  const ov::ParameterVector& parameters = model.get_parameters();
+  std::vector<std::optional<size_t>> places(specs.size());
+  for (size_t i = 0; i < specs.size(); ++i) {
+    for (size_t k = 0; k < parameters.size(); ++k) {
+      if (parameters[k]->output(0).get_names().contains(specs[i].name) ||
+          parameters[k]->get_friendly_name() == specs[i].name) {
+        places[i] = k;
       }
     }
-    if (!found) return Unsupported("OpenVINO lost the input '{}'", spec.name);
-    ordered.push_back(found);
   }
-  const ov::ParameterVector all = model.get_parameters();
-  for (const auto& parameter : all) model.remove_parameter(parameter);
-  model.add_parameters(ordered);
-  return OkStatus();
+  return places;
 }
 
 class OpenVinoEngine : public eval::Engine {
@@ -205,32 +206,41 @@ class OpenVinoEngine : public eval::Engine {
       const ir::Model& model, const eval::CompileOptions& options) override {
     LATHE_ASSIGN_OR_RETURN(std::vector<ir::InputSpec> specs,
                            ir::InputSpecs(model.graph(), options.input_shapes));
-    LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> tapped,
-                           WithTapsAsOutputs(model, options));
+    LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> copy,
+                           PrepareForOpenVino(model, options));
     Prepared prepared;
     prepared.num_outputs = options.outputs ? model.graph().outputs().size() : 0;
     LATHE_ASSIGN_OR_RETURN(const std::string message,
-                           backends::SerializeOnnx(*tapped, {.memory = &prepared.memory}));
+                           backends::SerializeOnnx(*copy, {.memory = &prepared.memory}));
     const auto errors = std::make_shared<TapErrors>();
     try {
       prepared.model = SharedCore().read_model(message, ov::Tensor());
-      LATHE_RETURN_IF_ERROR(OrderParameters(*prepared.model, specs));
+      prepared.parameters = FindParameters(*prepared.model, specs);
+      prepared.has_token = !options.taps.empty();
       AttachTaps(*prepared.model, prepared.num_outputs, options.taps, errors);
     } catch (const std::exception& failure) {
       return DescribeFailure(failure.what(), model);
     }
-    return std::make_unique<OpenVinoGraph>(std::move(prepared), std::move(specs), options.threads,
-                                           errors, model);
+    auto graph = std::make_unique<OpenVinoGraph>(std::move(prepared), std::move(specs),
+                                                 options.threads, errors, model);
+    LATHE_RETURN_IF_ERROR(graph->CompileIfStatic());
+    return graph;
   }
 
  private:
   // Results behind the graph's own outputs become side branches.
   static void AttachTaps(ov::Model& model, size_t first, const std::vector<eval::Tap>& taps,
                          const std::shared_ptr<TapErrors>& errors) {
+    if (taps.empty()) return;
+    // Behind the graph's own parameters; see TapOp.
+    const auto token =
+        std::make_shared<ov::op::v0::Parameter>(ov::element::u8, ov::PartialShape{1});
+    model.add_parameters({token});
     const ov::ResultVector results = model.get_results();
     for (size_t i = 0; i < taps.size(); ++i) {
       const auto& result = results.at(first + i);
-      const auto tap = std::make_shared<TapOp>(result->input_value(0), taps[i].observe, errors);
+      const auto tap =
+          std::make_shared<TapOp>(result->input_value(0), token, taps[i].observe, errors);
       result->input(0).replace_source_output(tap->output(0));
     }
     model.validate_nodes_and_infer_types();

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include <openvino/op/op.hpp>
 
@@ -29,14 +30,18 @@ class TapErrors {
   Status first_;
 };
 
-// One input of any type, one output of a single byte that nobody reads but that keeps the branch
-// alive.
+// Two inputs: the value, and a run token, a parameter of the model that keeps the tap of a constant
+// from being computed once and for all when the graph is compiled. One output of a single byte that
+// nobody reads but that keeps the branch alive. Evaluation fails, and so stops the run, when the
+// observer does.
 class TapOp : public ov::op::Op {
  public:
   OPENVINO_OP("Tap", "lathe")
 
+  using Observer = std::function<Status(const eval::TensorView&)>;
+
   TapOp() = default;
-  TapOp(const ov::Output<ov::Node>& value, std::function<Status(const eval::TensorView&)> observe,
+  TapOp(const ov::Output<ov::Node>& value, const ov::Output<ov::Node>& token, Observer observe,
         std::shared_ptr<TapErrors> errors);
 
   void validate_and_infer_types() override;
@@ -47,8 +52,10 @@ class TapOp : public ov::op::Op {
   bool can_constant_fold(const ov::OutputVector& inputs) const override;
 
  private:
-  std::function<Status(const eval::TensorView&)> observe_;
+  Observer observe_;
   std::shared_ptr<TapErrors> errors_;
+  // The value's type in the model; the plugin computes with fewer types.
+  ov::element::Type declared_;
 };
 
 }  // namespace lathe::runtime

@@ -84,7 +84,11 @@ class ModelWriter {
       message.AddMessage(number::kInput, WriteValue(*value));
     }
     for (const ir::Use& use : graph.return_node()->inputs()) {
-      message.AddMessage(number::kOutput, WriteValue(*use.value()));
+      const ir::Value& value = *use.value();
+      const bool type_left_out =
+          value.notes() != nullptr && (value.notes()->spelling & ir::kOutputTypeLeftOut) != 0;
+      const ir::Type& type = type_left_out ? *model_.unknown_type() : value.type();
+      message.AddMessage(number::kOutput, WriteValueInfo(NameOf(&value), type, value.notes()));
     }
     AddValueInfo(message, number::kValueInfo, graph);
     for (const std::string& text : graph.quantization_annotations()) {
@@ -155,7 +159,7 @@ class ModelWriter {
     for (const ir::ValueInfo& info : graph.value_info()) {
       if (info.value == nullptr) {
         message.AddMessage(number, WriteValueInfo(Text(info.name), *info.type, info.notes.get()));
-      } else if (model_.FindValue(info.value->id()) != nullptr) {
+      } else if (!info.value->erased()) {
         // Values that were removed since leave their entry behind.
         message.AddMessage(number, WriteValue(*info.value));
       }

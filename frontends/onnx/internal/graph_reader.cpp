@@ -30,6 +30,10 @@ Status ForEachText(Message message, uint32_t number, std::string_view name, Read
   });
 }
 
+ir::ValueNotes NotesOf(const ir::Value& value) {
+  return value.notes() != nullptr ? *value.notes() : ir::ValueNotes();
+}
+
 }  // namespace
 
 struct GraphReader::ValueInfoProto {
@@ -230,9 +234,11 @@ Status GraphReader::ReadGraphOutput(Message message, Scope& scope) {
   if (value->type_ref() == model_.unknown_type() && info.type != nullptr) {
     rewriter_.SetType(*value, info.type);
   }
-  if (described_.insert(value).second && info.notes != ir::ValueNotes()) {
-    rewriter_.SetNotes(*value, std::move(info.notes));
+  if (!described_.insert(value).second) info.notes = NotesOf(*value);
+  if (info.type == nullptr && value->type_ref() != model_.unknown_type()) {
+    info.notes.spelling |= ir::kOutputTypeLeftOut;
   }
+  if (info.notes != ir::ValueNotes()) rewriter_.SetNotes(*value, std::move(info.notes));
   rewriter_.AddGraphOutput(*scope.graph, value);
   return OkStatus();
 }
@@ -241,19 +247,21 @@ Status GraphReader::ReadValueInfoEntry(Message message, Scope& scope) {
   LATHE_ASSIGN_OR_RETURN(ValueInfoProto info, ReadValueInfo(message));
   const ir::Type* type = info.type != nullptr ? info.type : model_.unknown_type();
   ir::ValueInfo entry;
+  entry.type = type;
   const auto it = scope.values.find(info.name);
   ir::Value* value = it == scope.values.end() ? nullptr : it->second;
   if (value != nullptr && value->type_ref() == type) {
     if (described_.insert(value).second) {
       if (info.notes != ir::ValueNotes()) rewriter_.SetNotes(*value, info.notes);
       entry.value = value;
-    } else if (info.notes == (value->notes() != nullptr ? *value->notes() : ir::ValueNotes())) {
-      entry.value = value;
+    } else {
+      ir::ValueNotes notes = NotesOf(*value);
+      notes.spelling &= static_cast<uint8_t>(~ir::kOutputTypeLeftOut);
+      if (info.notes == notes) entry.value = value;
     }
   }
   if (entry.value == nullptr) {
     entry.name = info.name;
-    entry.type = type;
     if (info.notes != ir::ValueNotes()) {
       entry.notes = std::make_shared<const ir::ValueNotes>(std::move(info.notes));
     }
@@ -317,7 +325,7 @@ Status GraphReader::ReadFunction(Message message) {
     if (name.empty()) return InvalidInput("has no name");
     const ir::Name key_domain = model_.Intern(domain), key_name = model_.Intern(name),
                    key_overload = model_.Intern(overload);
-    if (model_.FindFunction(key_domain, key_name, key_overload) != nullptr) {
+    if (!functions_.emplace(key_domain, key_name, key_overload).second) {
       return InvalidInput("is defined twice");
     }
     ir::Function& made = rewriter_.AddFunction(key_domain, key_name, key_overload);

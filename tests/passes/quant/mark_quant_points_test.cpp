@@ -64,12 +64,14 @@ TEST(MarkQuantPoints, ARecordComesFirstAndOldMarksGo) {
 
 TEST(MarkQuantPoints, AnUnknownLayerIsAnErrorWithNearNames) {
   Net net;
-  quant::QuantSettings settings = SettingsFor({"bb"});
+  net.rewriter().Rename(*net.a, net.model().Intern("convolution1"));
+  quant::QuantSettings settings = SettingsFor({"convolution2"});
   Resources resources;
   resources.Provide(&settings);
   const auto report = RunWith(net.model(), "mark-quant-points", resources);
   EXPECT_EQ(FormatError(report.status()),
-            "pass mark-quant-points: the model has no layer 'bb' (did you mean 'b'?)");
+            "pass mark-quant-points: the model has no layer 'convolution2' (did you mean "
+            "'convolution1'?)");
 }
 
 TEST(MarkQuantPoints, ANodeThatIsNoLayerIsAnErrorWithTheReason) {

@@ -1,0 +1,53 @@
+#include "lathe/eval/evaluate.h"
+
+#include "lathe/eval/internal/call.h"
+#include "lathe/ir/model.h"
+
+namespace lathe::eval {
+namespace {
+
+const internal::Operator* Find(const ir::Node& node) {
+  if (!node.domain_text().empty() && node.domain_text() != "ai.onnx") return nullptr;
+  for (const auto family : {internal::ElementwiseOperators(), internal::LayoutOperators(),
+                            internal::ReductionOperators(), internal::ShapeOperators(),
+                            internal::CastOperators(), internal::QuantizeOperators()}) {
+    for (const internal::Operator& known : family) {
+      if (known.name == node.op_text()) return &known;
+    }
+  }
+  return nullptr;
+}
+
+// A function body imports its own operator sets.
+int64_t Opset(const ir::Node& node) {
+  const ir::Graph* graph = node.graph();
+  while (graph->parent() != nullptr) graph = graph->parent();
+  if (graph->function() == nullptr) return node.model().OpsetVersion("");
+  for (const ir::OpsetImport& import : graph->function()->opset_imports()) {
+    if (import.domain.empty() || import.domain == "ai.onnx") return import.version;
+  }
+  return node.model().OpsetVersion("");
+}
+
+}  // namespace
+
+bool CanEvaluate(const ir::Node& node) { return Find(node) != nullptr; }
+
+StatusOr<std::vector<ir::Tensor>> Evaluate(const ir::Node& node, std::span<const ir::Tensor> inputs,
+                                           const EvaluateOptions& options) {
+  const auto evaluate = [&]() -> StatusOr<std::vector<ir::Tensor>> {
+    const internal::Operator* known = Find(node);
+    if (known == nullptr) return Unsupported("operator {} is not evaluated", node.op_text());
+    auto results = known->evaluate({node, Opset(node), inputs, options.max_result_bytes});
+    if (results.ok()) return results;
+    return Status(results.status().code(),
+                  fmt::format("{}: {}", node.op_text(), std::string(results.status().message())));
+  };
+  auto results = evaluate();
+  if (!results.ok()) {
+    return WithContext(results.status(), ErrorContext::kNode, node.display_name());
+  }
+  return results;
+}
+
+}  // namespace lathe::eval
