@@ -77,7 +77,8 @@ TEST_F(Evaluator, ArithmeticBroadcasts) {
   EXPECT_THAT(Elements<float>(sum), ElementsAre(11, 12, 13, 21, 22, 23));
   EXPECT_THAT(Elements<float>(Value("Sub", {Tensor::Scalar<float>(1), Floats({1, 2})})),
               ElementsAre(0, -1));
-  EXPECT_EQ(Value("Mul", {Tensor::Of<float>({0, 1}, {}), Floats({1, 2})}).dims()[0], 0);
+  EXPECT_EQ(
+      Value("Mul", {Tensor::Of<float>({0, 1}, std::vector<float>()), Floats({1, 2})}).dims()[0], 0);
   EXPECT_EQ(Error("Add", {Floats({1, 2}), Floats({1, 2, 3})}),
             "Add: shapes [2] and [3] do not broadcast");
   EXPECT_EQ(Error("Add", {Floats({1}), Ints({1})}), "Add: operands are of types f32 and i64");
