@@ -256,6 +256,32 @@ TEST_F(Engine, TapsDoNotChangeOutputs) {
   EXPECT_EQ(seen.values["relu_out"], Values((*bare)[0]));
 }
 
+// OpenVINO splits such sums among its threads, and so rounds them otherwise for another number.
+TEST_F(Engine, LongSumsDoNotDependOnTheNumberOfThreads) {
+  std::vector<float> data(25088), weights(16 * 25088);
+  for (size_t i = 0; i < data.size(); ++i) data[i] = std::sin(static_cast<float>(i));
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = std::cos(static_cast<float>(i * 7));
+  ir::Value& x = graph_.Input("x", {1, 25088});
+  ir::Value& gemm =
+      graph_.Node("Gemm", "gemm", {&x, &graph_.Constant("w", Floats({16, 25088}, weights))},
+                  {{"transB", int64_t{1}}});
+  graph_.Output(graph_.Node("Relu", "relu", {&gemm}));
+  ir::Value& shape = graph_.Constant("shape", Tensor::Of<int64_t>({4}, {1, 512, 7, 7}));
+  ir::Value& image = graph_.Node("Reshape", "image", {&x, &shape});
+  ir::Value& conv = graph_.Node("Conv", "conv",
+                                {&image, &graph_.Constant("k", Floats({16, 512, 7, 7}, weights))});
+  graph_.Output(graph_.Node("Relu", "relu2", {&conv}));
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 3, 0, 1}) {
+    const auto outputs =
+        Run({Floats({1, 25088}, data)}, {.taps = {}, .input_shapes = {}, .threads = threads});
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    results.push_back(Values((*outputs)[0]));
+    for (const float value : Values((*outputs)[1])) results.back().push_back(value);
+    EXPECT_EQ(results.back(), results.front()) << threads;
+  }
+}
+
 TEST_F(Engine, RefusalsNameOperatorAndNode) {
   ir::Value& x = graph_.Input("x", {2});
   graph_.Output(graph_.Node("Relu", "fine", {&x}));
