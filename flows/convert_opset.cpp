@@ -14,8 +14,9 @@ namespace lathe::flows {
 
 StatusOr<std::unique_ptr<ir::Model>> ConvertOpset(const ir::Model& model, int64_t target) {
   std::vector<ir::TensorBytes> memory;
-  LATHE_ASSIGN_OR_RETURN(const std::string message,
-                         backends::SerializeOnnx(model, {.memory = &memory}));
+  LATHE_ASSIGN_OR_RETURN(
+      const std::string message,
+      backends::SerializeOnnx(model, {.memory = &memory, .memory_of_attributes = false}));
   LATHE_ASSIGN_OR_RETURN(const std::string converted,
                          frontends::ConvertOpsetMessage(message, target));
   LATHE_ASSIGN_OR_RETURN(

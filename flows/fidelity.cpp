@@ -9,15 +9,6 @@
 namespace lathe::flows {
 namespace {
 
-// A compiled model that is only compiled when it is needed.
-StatusOr<std::unique_ptr<eval::CompiledGraph>> Compile(const ir::Model& model, eval::Engine& engine,
-                                                       const RunControl& control) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  return engine.Compile(model, options);
-}
-
 StatusOr<double> WorstSqnr(std::span<const ir::Tensor> want, std::span<const ir::Tensor> got) {
   double worst = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < want.size(); ++i) {
@@ -40,38 +31,46 @@ StatusOr<std::vector<int64_t>> TopClasses(const ir::Tensor& output) {
   return classes;
 }
 
-StatusOr<Accuracy> MeasureAccuracy(eval::CompiledGraph& original, eval::CompiledGraph& quantized,
-                                   const frontends::BatchSource& data, const ir::Tensor& labels,
-                                   const RunControl& control) {
-  LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> expected, labels.ValuesAsInt64());
-  Accuracy accuracy;
-  int64_t float_right = 0;
-  int64_t quantized_right = 0;
-  for (size_t batch = 0; batch < data.num_batches(); ++batch) {
+// What one model makes of the data.
+struct Answers {
+  std::vector<ir::Tensor> last_batch;
+  // Of all samples of the evaluation data; empty without labels.
+  std::vector<int64_t> classes;
+};
+
+// The compiled model is gone when this returns: two at once would be the peak of the whole job.
+StatusOr<Answers> RunModel(const ir::Model& model, const FidelityData& data, eval::Engine& engine,
+                           const RunControl& control, std::string_view stage) {
+  eval::CompileOptions options;
+  options.threads = control.threads;
+  options.input_shapes = control.input_shapes;
+  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(model, options));
+  Answers answers;
+  {
+    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs,
+                           data.calibration.Load(data.last_batch));
+    LATHE_ASSIGN_OR_RETURN(answers.last_batch, compiled->Run(inputs));
+  }
+  if (!data.labels) return answers;
+  for (size_t batch = 0; batch < data.evaluation.num_batches(); ++batch) {
     if (control.interrupted && control.interrupted()) {
       return absl::CancelledError("interrupted; nothing was written");
     }
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> want, original.Run(inputs));
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> got, quantized.Run(inputs));
-    if (want.empty()) return InvalidInput("the model has no output to take a class from");
-    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> float_classes, TopClasses(want[0]));
-    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> quantized_classes, TopClasses(got[0]));
-    for (size_t i = 0; i < float_classes.size(); ++i, ++accuracy.samples) {
-      const auto sample = static_cast<size_t>(accuracy.samples);
-      if (sample >= expected.size()) continue;
-      float_right += float_classes[i] == expected[sample] ? 1 : 0;
-      quantized_right += quantized_classes[i] == expected[sample] ? 1 : 0;
-    }
-    if (control.progress) control.progress("measuring accuracy", batch + 1, data.num_batches());
+    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.evaluation.Load(batch));
+    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> outputs, compiled->Run(inputs));
+    if (outputs.empty()) return InvalidInput("the model has no output to take a class from");
+    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> classes, TopClasses(outputs[0]));
+    answers.classes.insert(answers.classes.end(), classes.begin(), classes.end());
+    if (control.progress) control.progress(stage, batch + 1, data.evaluation.num_batches());
   }
-  if (accuracy.samples != static_cast<int64_t>(expected.size())) {
-    return InvalidInput("there are {} labels for {} samples", expected.size(), accuracy.samples);
-  }
-  const auto samples = static_cast<double>(std::max<int64_t>(accuracy.samples, 1));
-  accuracy.float_model = static_cast<double>(float_right) / samples;
-  accuracy.fake_quant = static_cast<double>(quantized_right) / samples;
-  return accuracy;
+  return answers;
+}
+
+double ShareRight(std::span<const int64_t> classes, std::span<const int64_t> expected) {
+  if (expected.empty()) return 0;
+  int64_t right = 0;
+  for (size_t i = 0; i < expected.size(); ++i) right += classes[i] == expected[i] ? 1 : 0;
+  return static_cast<double>(right) / static_cast<double>(expected.size());
 }
 
 }  // namespace
@@ -98,18 +97,27 @@ StatusOr<std::optional<double>> Sqnr(const ir::Tensor& want, const ir::Tensor& g
 StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& quantized,
                                    const FidelityData& data, eval::Engine& engine,
                                    const RunControl& control) {
-  LATHE_ASSIGN_OR_RETURN(const auto float_graph, Compile(original, engine, control));
-  LATHE_ASSIGN_OR_RETURN(const auto quantized_graph, Compile(quantized, engine, control));
-  LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs,
-                         data.calibration.Load(data.last_batch));
-  LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> want, float_graph->Run(inputs));
-  LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> got, quantized_graph->Run(inputs));
-  Fidelity fidelity;
-  LATHE_ASSIGN_OR_RETURN(fidelity.sqnr_db, WorstSqnr(want, got));
+  std::vector<int64_t> expected;
   if (data.labels) {
-    LATHE_ASSIGN_OR_RETURN(
-        fidelity.accuracy,
-        MeasureAccuracy(*float_graph, *quantized_graph, data.evaluation, *data.labels, control));
+    LATHE_ASSIGN_OR_RETURN(expected, data.labels->ValuesAsInt64());
+  }
+  LATHE_ASSIGN_OR_RETURN(const Answers want, RunModel(original, data, engine, control,
+                                                      "measuring accuracy of the float model"));
+  if (want.classes.size() != expected.size()) {
+    return InvalidInput("there are {} labels for {} samples", expected.size(), want.classes.size());
+  }
+  LATHE_ASSIGN_OR_RETURN(const Answers got, RunModel(quantized, data, engine, control,
+                                                     "measuring accuracy of the fake-quant model"));
+  if (got.classes.size() != expected.size()) {
+    return InternalError("the fake-quant model gives {} classes for {} samples", got.classes.size(),
+                         expected.size());
+  }
+  Fidelity fidelity;
+  LATHE_ASSIGN_OR_RETURN(fidelity.sqnr_db, WorstSqnr(want.last_batch, got.last_batch));
+  if (data.labels) {
+    fidelity.accuracy = {.float_model = ShareRight(want.classes, expected),
+                         .fake_quant = ShareRight(got.classes, expected),
+                         .samples = static_cast<int64_t>(expected.size())};
   }
   return fidelity;
 }

@@ -111,7 +111,7 @@ Status AtomicFileSet::PutInPlace(File& file) {
     return Fail(file.path_, "cannot replace");
   }
   if (std::rename(file.temporary_.c_str(), file.path_.c_str()) != 0) {
-    const Status status = Fail(file.path_, "cannot replace");
+    Status status = Fail(file.path_, "cannot replace");
     if (!file.backup_.empty()) std::rename(file.backup_.c_str(), file.path_.c_str());
     // Where the backup is a hard link on the file itself, rename leaves both names.
     if (!file.backup_.empty()) ::unlink(file.backup_.c_str());

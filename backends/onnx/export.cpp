@@ -32,9 +32,10 @@ Status AppendData(const DataPlacement& placement, AtomicFileSet::File& file) {
 }  // namespace
 
 StatusOr<std::string> SerializeOnnx(const ir::Model& model, const SerializeOptions& options) {
-  DataPlacement placement = options.memory != nullptr
-                                ? DataPlacement::InMemory(options.memory_threshold)
-                                : DataPlacement::Inline();
+  DataPlacement placement =
+      options.memory != nullptr
+          ? DataPlacement::InMemory(options.memory_threshold, options.memory_of_attributes)
+          : DataPlacement::Inline();
   LATHE_ASSIGN_OR_RETURN(const WireMessage message, WriteModel(model, placement));
   if (message.size() > INT32_MAX) return TooLarge(message.size(), INT32_MAX);
   for (const DataPlacement::Placed& placed : placement.placed()) {

@@ -23,6 +23,8 @@ struct SerializeOptions {
   // the caller keeps for as long as the message is in use.
   std::vector<ir::TensorBytes>* memory = nullptr;
   size_t memory_threshold = 1024;
+  // Whether tensors in attributes may be referred to as well, or only initializers.
+  bool memory_of_attributes = true;
 };
 
 // A ModelProto, all data in it unless the options say otherwise. O(size of the message). Errors: a

@@ -7,9 +7,16 @@
 // Kept so that backends/onnx writes the same message again: the order of everything, documentation,
 // metadata, fields stated although empty, whether a tensor stood in raw_data, a typed field or
 // another file, value_info of unknown values, and training info, quantisation annotations and
-// device configurations (as serialised bytes). Not kept: fields that ONNX does not define; the
-// segment of a tensor is an error; a dimension named "" and the extent -1, which some tools write
-// for an unknown extent, become unknown.
+// device configurations (as serialised bytes). Not kept:
+// - fields that ONNX does not define; external_data of a tensor that is not external, and its
+//   checksum;
+// - whether an element type 0, a denotation "" or a ref_attr_name "" was stated, and whether the
+//   key or value of an entry or the version of an operator set was left out;
+// - a dimension named "" and the extent -1, which some tools write for an unknown extent: they
+//   become unknown;
+// - the type that an output states where the same value is declared otherwise as an input, an
+//   initializer or another output.
+// The segment of a tensor is an error.
 //
 // A node without a name gets the origin "node_<index>", the index in its graph's node list.
 #pragma once

@@ -3,6 +3,7 @@
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
+#include "lathe/passes/canonical/infer_shapes.h"
 #include "lathe/passes/canonical/name_nodes.h"
 #include "lathe/passes/fusion/fuse_conv_bn.h"
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
@@ -26,6 +27,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &FakeQuantizeWeightsPass(),
            &FreezeInputsPass(),
            &FuseConvBnPass(),
+           &InferShapesPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
            &InsertCalibrationPass(),

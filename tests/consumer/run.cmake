@@ -26,6 +26,12 @@ if(NOT output MATCHES "^net.onnx: weight has 3 dims\n$")
   message(FATAL_ERROR "the consumer printed: ${output}")
 endif()
 
+set(digits ${CMAKE_CURRENT_LIST_DIR}/../../examples/digits/digits.onnx)
+run("running the example of embedding" ${WORK_DIR}/build/fold ${digits} ${WORK_DIR}/folded.onnx)
+if(NOT output MATCHES "conv1: folded 'bn1'" OR NOT EXISTS ${WORK_DIR}/folded.onnx)
+  message(FATAL_ERROR "the example of embedding printed: ${output}")
+endif()
+
 # One program with every installed header and all of every library: what is missing, or does not resolve, shows.
 string(REPLACE "|" ";" libraries "${LIBRARIES}")
 run("configuring a program with all of ${libraries}" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/every_library

@@ -1,4 +1,4 @@
-"""README's tables name every package that scripts/setup installs, and the versions it pins.
+"""README shows the example of embedding as it is; its tables name every package that scripts/setup installs, and the versions it pins.
 
     python dependencies_test.py SOURCE_ROOT
 """
@@ -17,6 +17,10 @@ class Dependencies(unittest.TestCase):
 
     def rows_from(self, source):
         return [row for row in self.rows if f"| {source}" in row]
+
+    def test_embedding_example(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        self.assertIn((ROOT / "examples/embedding/fold.cpp").read_text(encoding="utf-8"), readme)
 
     def test_debian_packages(self):
         setup = (ROOT / "scripts/setup").read_text(encoding="utf-8")

@@ -31,13 +31,16 @@ class DataPlacement {
   static DataPlacement InFile(std::string location, size_t threshold) {
     return DataPlacement(Kind::kFile, threshold, std::move(location));
   }
-  // Where they are in memory.
-  static DataPlacement InMemory(size_t threshold) {
-    return DataPlacement(Kind::kMemory, threshold, "*/_ORT_MEM_ADDR_/*");
+  // Where they are in memory; those of attributes only if asked for.
+  static DataPlacement InMemory(size_t threshold, bool attributes) {
+    DataPlacement placement(Kind::kMemory, threshold, "*/_ORT_MEM_ADDR_/*");
+    placement.attributes_ = attributes;
+    return placement;
   }
 
   // The place of a payload outside the message; nothing: it goes into the message.
-  std::optional<Entry> Place(const ir::Tensor& tensor, const ir::TensorBytes& bytes);
+  std::optional<Entry> Place(const ir::Tensor& tensor, const ir::TensorBytes& bytes,
+                             bool in_attribute);
   const std::vector<Placed>& placed() const { return placed_; }
 
  private:
@@ -48,6 +51,7 @@ class DataPlacement {
   Kind kind_;
   size_t threshold_;
   std::string location_;
+  bool attributes_ = true;
   uint64_t end_ = 0;
   std::vector<Placed> placed_;
 };

@@ -114,7 +114,8 @@ StatusOr<WireMessage> WriteTensor(const ir::Tensor& tensor, std::optional<std::s
     LATHE_ASSIGN_OR_RETURN(bytes, tensor.Read());
   }
   std::optional<DataPlacement::Entry> external;
-  if (!is_string) external = placement.Place(tensor, bytes);
+  // Initializers bring their value's name, tensors of attributes have their own.
+  if (!is_string) external = placement.Place(tensor, bytes, !name.has_value());
   std::optional<TypedField> typed;
   if (notes.typed_field && !external && bytes.size() != 0) {
     typed = EncodeTyped(tensor, bytes.bytes());

@@ -325,7 +325,7 @@ Status GraphReader::ReadFunction(Message message) {
     if (name.empty()) return InvalidInput("has no name");
     const ir::Name key_domain = model_.Intern(domain), key_name = model_.Intern(name),
                    key_overload = model_.Intern(overload);
-    if (model_.FindFunction(key_domain, key_name, key_overload) != nullptr) {
+    if (!functions_.emplace(key_domain, key_name, key_overload).second) {
       return InvalidInput("is defined twice");
     }
     ir::Function& made = rewriter_.AddFunction(key_domain, key_name, key_overload);

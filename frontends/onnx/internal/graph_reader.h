@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -67,6 +68,8 @@ class GraphReader {
   ir::Rewriter rewriter_;
   const TensorReader& tensors_;
   int depth_ = 0;
+  // Domain, name and overload of the functions read so far.
+  absl::flat_hash_set<std::tuple<ir::Name, ir::Name, ir::Name>> functions_;
   // Values whose notes are read: inputs, outputs, and those of a value_info entry.
   absl::flat_hash_set<const ir::Value*> described_;
 };

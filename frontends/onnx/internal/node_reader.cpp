@@ -1,5 +1,5 @@
 // The part of GraphReader that reads NodeProto and AttributeProto.
-#include <bit>
+#include <algorithm>
 
 #include "lathe/frontends/onnx/internal/graph_reader.h"
 #include "lathe/support/onnx_fields.h"
@@ -70,6 +70,17 @@ std::string_view KindName(AttributeKind kind) {
 }
 
 bool IsList(AttributeKind kind) { return kind >= AttributeKind::kFloats; }
+
+Status CheckAttributeNames(const ir::Node& node) {
+  if (node.attributes().size() < 2) return OkStatus();
+  std::vector<ir::Name> names;
+  names.reserve(node.attributes().size());
+  for (const ir::Attribute& attribute : node.attributes()) names.push_back(attribute.name);
+  std::ranges::sort(names);
+  const auto twice = std::ranges::adjacent_find(names);
+  if (twice == names.end()) return OkStatus();
+  return InvalidInput("attribute '{}': is stated twice", node.model().Text(*twice));
+}
 
 std::string_view TextOf(Message message) {
   return {reinterpret_cast<const char*>(message.data()), message.size()};
@@ -195,6 +206,7 @@ Status GraphReader::ReadNode(const NodeProto& proto, size_t index, Scope& scope,
   for (const Message attribute : proto.attributes) {
     LATHE_RETURN_IF_ERROR(ReadNodeAttribute(attribute, node, scope));
   }
+  LATHE_RETURN_IF_ERROR(CheckAttributeNames(node));
   for (const std::string_view output : proto.outputs) {
     const ir::Name name = model_.Intern(output);
     const auto type = types.find(name);
@@ -385,9 +397,6 @@ Status GraphReader::ReadNodeAttribute(Message message, ir::Node& node, Scope& sc
   AttributeProto proto;
   ir::Attribute attribute;
   Status status = CollectAttribute(message, &proto);
-  if (status.ok() && node.FindAttribute(proto.name) != nullptr) {
-    status = InvalidInput("is stated twice");
-  }
   if (status.ok()) status = ReadAttributeValue(proto, &attribute);
   if (status.ok()) {
     const ir::Name name = attribute.name;

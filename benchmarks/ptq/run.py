@@ -1,0 +1,142 @@
+"""Quantises a network beside ONNX Runtime and prints a Markdown table.
+
+    python run.py [--lathe build/bin/lathe] [--network resnet50] [--rounds 3] [--entropy]
+    python run.py --growth 8 800        peak memory of `lathe quantize` for these numbers of images
+
+Both get the same 32 images of 224x224 in the same batches of four. Each side is a process of its own, measured
+whole: wall time, and peak resident memory as the system counted it. The rounds are interleaved and the best of each
+side counts, so that another program's load hits both. ONNX Runtime's pre-processing of the model is not counted.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+import make_model
+
+HERE = pathlib.Path(__file__).resolve().parent
+IMAGES = 32
+BATCH = 4
+DATA_SEED = 1
+
+
+def measure(command):
+    """Runs a command; returns (seconds, peak bytes, standard output). The peak is the child's own: what this process
+    held before the fork is not counted, because it is kept small (data is made in another process)."""
+    start = time.perf_counter()
+    process = subprocess.Popen([str(each) for each in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process.stdout as out, process.stderr as err:
+        # stderr is short in both programs, so it cannot fill its pipe while stdout is read.
+        text, errors = out.read().decode(), err.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{command[0]} failed with {process.returncode}:\n{errors}")
+    return seconds, usage.ru_maxrss * 1024, text
+
+
+def in_child(function, *arguments):
+    """Calls a function in a fork, so that its memory does not count for the children measured later."""
+    child = os.fork()
+    if child == 0:
+        try:
+            function(*arguments)
+        except BaseException as error:  # the parent only sees the status
+            print(f"{function.__name__}: {error}", file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        sys.exit(1)
+
+
+def write_batches(folder, count, batch):
+    folder.mkdir()
+    for first in range(0, count, batch):
+        np.save(folder / f"{first:05}.npy", make_model.images(min(batch, count - first), DATA_SEED + first))
+
+
+def batches(folder):
+    return sorted(folder.glob("*.npy"))
+
+
+def gigabytes(size):
+    return f"{size / 1e9:.2f} GB"
+
+
+def lathe_command(arguments, model, data, folder):
+    return [arguments.lathe, "quantize", model, "-d", *batches(data), "-o", folder / "lathe"]
+
+
+def compare(arguments, model, folder):
+    data = folder / "data"
+    in_child(write_batches, data, IMAGES, BATCH)
+    prepared = folder / "prepared.onnx"
+    in_child(lambda: quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True))
+
+    def onnxruntime(what, source):
+        return [sys.executable, HERE / "onnxruntime_quantize.py", what, source, folder / "other.onnx", *batches(data)]
+
+    contenders = {"lathe quantize": lathe_command(arguments, model, data, folder),
+                  "ONNX Runtime, MinMax": onnxruntime("MinMax", prepared)}
+    if arguments.entropy:
+        contenders["ONNX Runtime, Entropy"] = onnxruntime("Entropy", prepared)
+    contenders["float inference (ONNX Runtime)"] = onnxruntime("inference", model)
+
+    best = {}
+    for _ in range(arguments.rounds):
+        for name, command in contenders.items():
+            seconds, peak, text = measure(command)
+            if name.startswith("float"):
+                seconds = float(text.split()[1])
+            old = best.get(name, (seconds, peak))
+            best[name] = (min(seconds, old[0]), min(peak, old[1]))
+
+    ours = best["lathe quantize"]
+    print(f"{arguments.network}, {IMAGES} images of 224x224 in batches of {BATCH}, {os.cpu_count()} cores, "
+          f"best of {arguments.rounds}:\n")
+    print("| | time | peak memory | time / lathe | memory / lathe |\n| --- | ---: | ---: | ---: | ---: |")
+    for name, (seconds, peak) in best.items():
+        print(f"| {name} | {seconds:.1f} s | {gigabytes(peak)} | {seconds / ours[0]:.2f} | {peak / ours[1]:.2f} |")
+
+
+def growth(arguments, model, folder):
+    print(f"{arguments.network}, batches of {BATCH}:\n\n| images | time | peak memory |\n| ---: | ---: | ---: |")
+    peaks = []
+    for count in arguments.growth:
+        data = folder / f"data{count}"
+        in_child(write_batches, data, count, BATCH)
+        seconds, peak, _ = measure(lathe_command(arguments, model, data, folder))
+        for path in batches(data):
+            path.unlink()
+        peaks.append(peak)
+        print(f"| {count} | {seconds:.1f} s | {gigabytes(peak)} |", flush=True)
+    print(f"\nlargest peak / smallest peak: {max(peaks) / min(peaks):.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lathe", type=pathlib.Path, default=HERE.parent.parent / "build/bin/lathe")
+    parser.add_argument("--network", choices=sorted(make_model.NETWORKS), default="resnet50")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--entropy", action="store_true", help="also measure ONNX Runtime's Entropy method")
+    parser.add_argument("--growth", type=int, nargs="+", metavar="IMAGES")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lathe-benchmark-") as name:
+        folder = pathlib.Path(name)
+        model = folder / f"{arguments.network}.onnx"
+        in_child(make_model.make, arguments.network, model)
+        if arguments.growth:
+            growth(arguments, model, folder)
+        else:
+            compare(arguments, model, folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+#include "lathe/passes/canonical/infer_shapes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lathe/passes/core/fact_table.h"
+#include "lathe/tests/passes/graph_builder.h"
+#include "lathe/tests/passes/run_pass.h"
+
+namespace lathe::passes {
+namespace {
+
+using testing::ElementsAre;
+
+std::vector<int64_t> StaticShape(const ir::Value& value) {
+  return value.type().StaticShape().value_or(std::vector<int64_t>{-1});
+}
+
+struct ConvNet : GraphBuilder {
+  ir::Value* conv = Op("Conv", "c", {Input("x"), Init("w", {8, 2, 3, 3})});
+  ir::Value* y = Op("Relu", "y", {conv});
+  ConvNet() { Output(y); }
+};
+
+TEST(InferShapes, FillsInWhatFollows) {
+  ConvNet net;
+  EXPECT_FALSE(FactHolds(net.model(), facts::kShapesInferred));
+  const PassReport report = RunPass(net.model(), "infer-shapes");
+  EXPECT_TRUE(report.changed);
+  EXPECT_EQ(Statistic(report, "refined"), 2);
+  EXPECT_EQ(Statistic(report, "unknown"), 0);
+  EXPECT_THAT(StaticShape(*net.conv), ElementsAre(1, 8, 2, 2));
+  EXPECT_THAT(StaticShape(*net.y), ElementsAre(1, 8, 2, 2));
+  EXPECT_TRUE(FactHolds(net.model(), facts::kShapesInferred));
+  EXPECT_FALSE(RunPass(net.model(), "infer-shapes").changed);
+}
+
+TEST(InferShapes, ListsTypesUnlessToldNotTo) {
+  ConvNet listed;
+  RunPass(listed.model(), "infer-shapes");
+  EXPECT_FALSE(listed.graph().value_info().empty());
+  ConvNet unlisted;
+  EXPECT_TRUE(RunPass(unlisted.model(), "infer-shapes{list=false}").changed);
+  EXPECT_TRUE(unlisted.graph().value_info().empty());
+  // The types are known already; only the list is new.
+  EXPECT_TRUE(RunPass(unlisted.model(), "infer-shapes").changed);
+}
+
+TEST(InferShapes, UnknownOperatorsLeaveShapesUnknown) {
+  GraphBuilder net;
+  ir::Node* custom = net.Node("Mystery", "m", {net.Input("x")});
+  net.rewriter().SetOperator(*custom, "Mystery", "vendor");
+  net.Output(custom->output());
+  const PassReport report = RunPass(net.model(), "infer-shapes{list=false}");
+  EXPECT_FALSE(report.changed);
+  EXPECT_EQ(Statistic(report, "unknown"), 1);
+}
+
+TEST(InferShapes, AContradictionIsARemarkOrAnError) {
+  ConvNet net;
+  net.rewriter().SetType(
+      *net.conv, net.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, {1, 9, 2, 2})));
+  const PassReport report = RunPass(net.model(), "infer-shapes");
+  EXPECT_EQ(Statistic(report, "conflicts"), 1);
+  ASSERT_EQ(report.remarks.size(), 1u);
+  EXPECT_EQ(report.remarks[0].node, "c");
+  EXPECT_THAT(StaticShape(*net.conv), ElementsAre(1, 9, 2, 2));
+
+  PassRegistry registry;
+  ASSERT_TRUE(RegisterAllPasses(registry).ok());
+  const Status status = RunPipeline(net.model(), "infer-shapes{strict=true}", registry).status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(GetContext(status, ErrorContext::kNode), "c") << FormatError(status);
+  EXPECT_EQ(GetContext(status, ErrorContext::kPass), "infer-shapes");
+}
+
+}  // namespace
+}  // namespace lathe::passes
