@@ -1,6 +1,8 @@
 #include "lathe/runtime/openvino/engine.h"
 
 #include <cmath>
+#include <filesystem>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -134,6 +136,37 @@ struct Seen {
             }};
   }
 };
+
+// Such inputs are handed over where they are, in memory that must not be written to.
+TEST_F(Engine, InputsThatAreMappedFilesAreOnlyRead) {
+  std::string path = (std::filesystem::temp_directory_path() / "lathe-engine-XXXXXX").string();
+  const int descriptor = ::mkstemp(path.data());
+  ASSERT_GE(descriptor, 0);
+  const std::vector<float> values(4096, -1.5f);
+  ASSERT_EQ(::write(descriptor, values.data(), 4 * values.size()), 4 * 4096);
+  ::close(descriptor);
+  const auto file = MappedFile::Open(path);
+  ::unlink(path.c_str());
+  ASSERT_TRUE(file.ok());
+  const auto mapped = Tensor::FromFile(ElementType::kFloat32, {4, 1024}, *file, 0);
+  ASSERT_TRUE(mapped.ok());
+  ir::Value& x = graph_.Input("x", {4, 1024});
+  ir::Value& shape = graph_.Constant("shape", Tensor::Of<int64_t>({2}, {64, 64}));
+  ir::Value& reshaped = graph_.Node("Reshape", "reshaped", {&x, &shape});
+  graph_.Output(graph_.Node("Neg", "a", {&graph_.Node("Relu", "r", {&x})}));
+  graph_.Output(graph_.Node("Abs", "b", {&reshaped}));
+  graph_.Output(graph_.Node("Add", "c", {&x, &x}));
+  for (const bool tapped : {false, true}) {
+    Seen seen;
+    eval::CompileOptions options;
+    if (tapped) options.taps = {seen.On(x), seen.On(reshaped)};
+    const auto outputs = Run({*mapped}, options);
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    EXPECT_EQ(Values((*outputs)[1])[4095], 1.5f);
+    EXPECT_EQ(Values((*outputs)[2])[4095], -3);
+    EXPECT_EQ(*mapped->Values<float>(), values);
+  }
+}
 
 TEST_F(Engine, TapsSeeInputsConstantsOutputsAndValuesThatFusionWouldTakeAway) {
   ir::Value& x = graph_.Input("x", {1, 1, 2, 2});
