@@ -167,6 +167,11 @@ StatusOr<TensorBytes> Tensor::Read() const {
   return TensorBytes({data_->memory, data_->bytes}, data_->owner);
 }
 
+std::optional<Tensor::FileRange> Tensor::file_range() const {
+  if (!data_->file) return std::nullopt;
+  return FileRange{data_->file->path(), data_->offset};
+}
+
 std::span<const std::string> Tensor::strings() const {
   if (!data_->strings) return {};
   return *data_->strings;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -105,6 +106,12 @@ class Tensor {
 
   // The payload, without a copy. Errors: the file was shortened; a string tensor.
   StatusOr<TensorBytes> Read() const;
+  // Where the payload stands, if in a mapped file.
+  struct FileRange {
+    std::string path;
+    uint64_t offset = 0;
+  };
+  std::optional<FileRange> file_range() const;
   // The elements of a string tensor; empty for others.
   std::span<const std::string> strings() const;
 
