@@ -14,6 +14,7 @@ find_package(ONNX REQUIRED)
 find_package(nlohmann_json REQUIRED)
 if(LATHE_RUNTIME)
   find_package(OpenVINO REQUIRED COMPONENTS Runtime)
+  find_package(TBB REQUIRED)  # the one that OpenVINO brings along
   find_package(CLI11 REQUIRED)
   find_package(PNG REQUIRED)
   find_package(ZLIB REQUIRED)

@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <openvino/openvino.hpp>
 
 #include "lathe/backends/onnx/export.h"
@@ -22,16 +24,33 @@ ov::Core& SharedCore() {
   return core;
 }
 
-ov::AnyMap PluginOptions(int threads) {
-  ov::AnyMap options = {
+// Some kernels (long sums of few elements, as in a fully connected layer behind a flattened image)
+// split their work by the number of threads they are told of, and then round otherwise. So they are
+// always told of all the machine has, and fewer threads take turns on the same pieces: the bytes
+// are the same.
+ov::AnyMap PluginOptions() {
+  return {
       ov::hint::inference_precision(ov::element::f32),
       ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY),
       ov::num_streams(1),
       ov::hint::enable_cpu_pinning(false),
+      ov::inference_num_threads(oneapi::tbb::info::default_concurrency()),
   };
-  if (threads > 0) options.insert(ov::inference_num_threads(threads));
-  return options;
 }
+
+// While it lives OpenVINO uses at most so many threads; 0: as many as it was told of.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int threads) {
+    using oneapi::tbb::global_control;
+    if (threads > 0) {
+      control_.emplace(global_control::max_allowed_parallelism, static_cast<size_t>(threads));
+    }
+  }
+
+ private:
+  std::optional<oneapi::tbb::global_control> control_;
+};
 
 // Which results of the OpenVINO model are what: first the graph's outputs, then the taps.
 struct Prepared {
@@ -85,6 +104,7 @@ class OpenVinoGraph : public eval::CompiledGraph {
     try {
       CompileFor(std::move(shapes));
       LATHE_RETURN_IF_ERROR(Feed(inputs));
+      const ThreadLimit limit(threads_);
       request_.infer();
       LATHE_RETURN_IF_ERROR(errors_->Take());
       return Collect();
@@ -99,6 +119,7 @@ class OpenVinoGraph : public eval::CompiledGraph {
   // Static shapes make the fastest graph, so one is compiled for the shapes at hand. Data whose
   // shapes keep changing gets a graph for any shape.
   void CompileFor(Shapes shapes) {
+    const ThreadLimit limit(threads_);
     if (compiled_ && (any_shape_ || shapes == shapes_)) return;
     constexpr int kStaticCompilations = 3;
     any_shape_ = compilations_ >= kStaticCompilations;
@@ -114,7 +135,7 @@ class OpenVinoGraph : public eval::CompiledGraph {
     }
     request_ = {};
     compiled_.reset();
-    compiled_.emplace(SharedCore().compile_model(model, "CPU", PluginOptions(threads_)));
+    compiled_.emplace(SharedCore().compile_model(model, "CPU", PluginOptions()));
     request_ = compiled_->create_infer_request();
     shapes_ = std::move(shapes);
     ++compilations_;

@@ -12,7 +12,7 @@ namespace {
 
 int Iterations() {
   const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");
-  return text != nullptr ? std::atoi(text) : 20000;
+  return text != nullptr ? std::atoi(text) : 6000;
 }
 
 std::string Mutate(std::string bytes, std::mt19937& random) {

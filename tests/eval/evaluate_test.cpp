@@ -261,9 +261,9 @@ TEST_F(Evaluator, Splits) {
   EXPECT_EQ(parts({Counting({4})}, 2), "[0,1][2,3]");
   EXPECT_EQ(parts({Counting({4}), Ints({1, 3})}, 2), "[0][1,2,3]");
   EXPECT_EQ(parts({Counting({4})}, 3),
-            "node 'n': Split: extent 4 does not split into 3 equal parts");
+            "node 'n2': Split: extent 4 does not split into 3 equal parts");
   EXPECT_EQ(parts({Counting({4}), Ints({1, 1})}, 2),
-            "node 'n1': Split: parts [1,1] do not make up extent 4 in 2 outputs");
+            "node 'n3': Split: parts [1,1] do not make up extent 4 in 2 outputs");
   SetOpset(18);
   EXPECT_EQ(parts({Counting({5})}, 2), "[0,1,2][3,4]");
 }

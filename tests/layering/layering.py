@@ -35,7 +35,8 @@ LIBRARIES = {
     "Eigen": (["Eigen/", "unsupported/Eigen/"], ["Eigen3"]),
     "protobuf": (["google/protobuf/"], ["protobuf"]),
     "onnx": (["onnx/"], ["ONNX"]),
-    "OpenVINO": (["openvino/"], ["openvino"]),
+    # Its package brings oneTBB along.
+    "OpenVINO": (["openvino/", "oneapi/tbb/"], ["openvino", "TBB"]),
     "nlohmann-json": (["nlohmann/"], ["nlohmann_json"]),
     "CLI11": (["CLI/"], ["CLI11"]),
     "libpng": (["png.h"], ["PNG"]),

@@ -1,6 +1,8 @@
 #include "lathe/runtime/openvino/engine.h"
 
 #include <cmath>
+#include <filesystem>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -135,6 +137,37 @@ struct Seen {
   }
 };
 
+// Such inputs are handed over where they are, in memory that must not be written to.
+TEST_F(Engine, InputsThatAreMappedFilesAreOnlyRead) {
+  std::string path = (std::filesystem::temp_directory_path() / "lathe-engine-XXXXXX").string();
+  const int descriptor = ::mkstemp(path.data());
+  ASSERT_GE(descriptor, 0);
+  const std::vector<float> values(4096, -1.5f);
+  ASSERT_EQ(::write(descriptor, values.data(), 4 * values.size()), 4 * 4096);
+  ::close(descriptor);
+  const auto file = MappedFile::Open(path);
+  ::unlink(path.c_str());
+  ASSERT_TRUE(file.ok());
+  const auto mapped = Tensor::FromFile(ElementType::kFloat32, {4, 1024}, *file, 0);
+  ASSERT_TRUE(mapped.ok());
+  ir::Value& x = graph_.Input("x", {4, 1024});
+  ir::Value& shape = graph_.Constant("shape", Tensor::Of<int64_t>({2}, {64, 64}));
+  ir::Value& reshaped = graph_.Node("Reshape", "reshaped", {&x, &shape});
+  graph_.Output(graph_.Node("Neg", "a", {&graph_.Node("Relu", "r", {&x})}));
+  graph_.Output(graph_.Node("Abs", "b", {&reshaped}));
+  graph_.Output(graph_.Node("Add", "c", {&x, &x}));
+  for (const bool tapped : {false, true}) {
+    Seen seen;
+    eval::CompileOptions options;
+    if (tapped) options.taps = {seen.On(x), seen.On(reshaped)};
+    const auto outputs = Run({*mapped}, options);
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    EXPECT_EQ(Values((*outputs)[1])[4095], 1.5f);
+    EXPECT_EQ(Values((*outputs)[2])[4095], -3);
+    EXPECT_EQ(*mapped->Values<float>(), values);
+  }
+}
+
 TEST_F(Engine, TapsSeeInputsConstantsOutputsAndValuesThatFusionWouldTakeAway) {
   ir::Value& x = graph_.Input("x", {1, 1, 2, 2});
   ir::Value& w = graph_.Constant("w", Floats({1, 1, 1, 1}, {2}));
@@ -254,6 +287,32 @@ TEST_F(Engine, TapsDoNotChangeOutputs) {
   ASSERT_TRUE(bare.ok() && tapped.ok());
   EXPECT_EQ(Values((*bare)[0]), Values((*tapped)[0]));
   EXPECT_EQ(seen.values["relu_out"], Values((*bare)[0]));
+}
+
+// OpenVINO splits such sums among its threads, and so rounds them otherwise for another number.
+TEST_F(Engine, LongSumsDoNotDependOnTheNumberOfThreads) {
+  std::vector<float> data(25088), weights(16 * 25088);
+  for (size_t i = 0; i < data.size(); ++i) data[i] = std::sin(static_cast<float>(i));
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = std::cos(static_cast<float>(i * 7));
+  ir::Value& x = graph_.Input("x", {1, 25088});
+  ir::Value& gemm =
+      graph_.Node("Gemm", "gemm", {&x, &graph_.Constant("w", Floats({16, 25088}, weights))},
+                  {{"transB", int64_t{1}}});
+  graph_.Output(graph_.Node("Relu", "relu", {&gemm}));
+  ir::Value& shape = graph_.Constant("shape", Tensor::Of<int64_t>({4}, {1, 512, 7, 7}));
+  ir::Value& image = graph_.Node("Reshape", "image", {&x, &shape});
+  ir::Value& conv = graph_.Node("Conv", "conv",
+                                {&image, &graph_.Constant("k", Floats({16, 512, 7, 7}, weights))});
+  graph_.Output(graph_.Node("Relu", "relu2", {&conv}));
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 3, 0, 1}) {
+    const auto outputs =
+        Run({Floats({1, 25088}, data)}, {.taps = {}, .input_shapes = {}, .threads = threads});
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    results.push_back(Values((*outputs)[0]));
+    for (const float value : Values((*outputs)[1])) results.back().push_back(value);
+    EXPECT_EQ(results.back(), results.front()) << threads;
+  }
 }
 
 TEST_F(Engine, RefusalsNameOperatorAndNode) {

@@ -346,6 +346,7 @@ Status GraphReader::ReadFunctionBody(Message message, ir::Function& made) {
   LATHE_RETURN_IF_ERROR(ReadDeclaredTypes(message, function::kValueInfo, &types));
   LATHE_RETURN_IF_ERROR(
       ForEachText(message, function::kInput, "input", [&](std::string_view text) -> Status {
+        if (text.empty()) return InvalidInput("an input has no name");
         const ir::Name name = model_.Intern(text);
         const auto type = types.find(name);
         return Define(scope,

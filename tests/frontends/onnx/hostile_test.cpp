@@ -215,6 +215,15 @@ TEST(HostileOnnx, NamelessThings) {
               HasSubstr("node 'n' (#0): attribute '': has no name"));
 }
 
+TEST(HostileOnnx, NamelessInputsAndOutputsOfFunctions) {
+  const auto error = [](const std::string& function) {
+    return ImportError(ParseModel(
+        "ir_version: 8 graph { name: 'g' } functions { name: 'f' domain: 'd' " + function + "}"));
+  };
+  EXPECT_EQ(error("input: ''"), "test.onnx: function 'd:f': an input has no name");
+  EXPECT_THAT(error("output: ''"), HasSubstr("function 'd:f': output: '' is not defined"));
+}
+
 TEST(HostileOnnx, TensorData) {
   const auto error = [](const std::string& tensor) {
     return GraphError(R"(name: "g" node { name: "c" op_type: "Constant" output: "o" attribute {
