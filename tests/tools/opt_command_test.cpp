@@ -68,6 +68,31 @@ TEST(OptCommand, TimingIsToldWhenAskedFor) {
                                        "identity  changed: identities 1\n[^\n]*\n"));
 }
 
+TEST(OptCommand, PrintsTheModelAroundAPass) {
+  const TestFolder folder;
+  WriteConvNet(folder / "a.onnx");
+  const LatheResult result = RunLathe(
+      folder, {"opt", "a.onnx", "-o", "b.onnx", "--passes", "name-nodes,phase(eliminate-identity)",
+               "--print-before", "eliminate-identity", "--print-after", "eliminate-identity"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  const size_t after = result.err.find("// after pass eliminate-identity (number 2.1)\n");
+  ASSERT_NE(after, std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find("// before pass eliminate-identity (number 2.1)\n"), 0u);
+  EXPECT_NE(result.err.find("Identity(%conv)"), std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find("Identity(%conv)", after), std::string::npos) << result.err;
+}
+
+TEST(OptCommand, PassesToPrintAtMustBeInThePipeline) {
+  const TestFolder folder;
+  const LatheResult result =
+      RunLathe(folder, {"opt", "a.onnx", "-o", "b.onnx", "--passes", "eliminate-identity",
+                        "--print-after", "eliminate-identty"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.err,
+            "lathe: error: --print-after: the pipeline has no pass 'eliminate-identty'; did you "
+            "mean 'eliminate-identity'?\n");
+}
+
 TEST(OptCommand, TwoRunsWriteTheSameBytes) {
   const TestFolder folder;
   WriteConvNet(folder / "a.onnx");

@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "lathe/frontends/onnx/import.h"
+#include "lathe/ir/text/print.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/fix_shapes.h"
 #include "lathe/tools/summary.h"
-#include "lathe/tools/type_text.h"
 
 namespace lathe::tools {
 namespace {
@@ -80,7 +80,7 @@ std::string Producer(const ir::ModelInfo& info) {
 Json Interface(const std::vector<const ir::Value*>& values) {
   Json list = Json::array();
   for (const ir::Value* value : values) {
-    list.push_back({{"name", value->name_text()}, {"type", TypeText(value->type())}});
+    list.push_back({{"name", value->name_text()}, {"type", ir::PrintType(value->type())}});
   }
   return list;
 }
@@ -89,7 +89,7 @@ void PrintInterface(std::string_view heading, const std::vector<const ir::Value*
   fmt::print("\n{}\n", heading);
   std::vector<std::vector<std::string>> rows;
   for (const ir::Value* value : values) {
-    rows.push_back({"  " + std::string(value->name_text()), TypeText(value->type())});
+    rows.push_back({"  " + std::string(value->name_text()), ir::PrintType(value->type())});
   }
   PrintTable(rows);
 }
