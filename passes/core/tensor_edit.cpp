@@ -1,5 +1,6 @@
 #include "lathe/passes/core/tensor_edit.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "lathe/support/half.h"
@@ -33,22 +34,25 @@ void SetConstantInput(ir::Rewriter& rewriter, ir::Node& node, size_t i, ir::Tens
 }
 
 void EraseIfUnused(ir::Rewriter& rewriter, ir::Value& value) {
-  if (value.has_uses()) return;
-  if (value.kind() == ir::Value::Kind::kInitializer) {
-    rewriter.EraseInitializer(value);
-    return;
+  std::vector<ir::Value*> unused = {&value};
+  while (!unused.empty()) {
+    ir::Value& last = *unused.back();
+    unused.pop_back();
+    // An operand may be listed twice, and be gone since.
+    if (rewriter.model().FindValue(last.id()) == nullptr || last.has_uses()) continue;
+    if (last.kind() == ir::Value::Kind::kInitializer) {
+      rewriter.EraseInitializer(last);
+    } else if (last.kind() == ir::Value::Kind::kCapture) {
+      unused.push_back(last.captured()->value());
+      rewriter.EraseUnusedCaptures(*last.graph()->owner());
+    } else if (ir::Node* producer = last.producer()) {
+      if (std::ranges::any_of(producer->outputs(), &ir::Value::has_uses)) continue;
+      for (const ir::Use& operand : producer->operands()) {
+        if (operand.value() != nullptr) unused.push_back(operand.value());
+      }
+      rewriter.Erase(*producer);
+    }
   }
-  if (value.kind() == ir::Value::Kind::kCapture) {
-    ir::Value& outer = *value.captured()->value();
-    rewriter.EraseUnusedCaptures(*value.graph()->owner());
-    EraseIfUnused(rewriter, outer);
-    return;
-  }
-  ir::Node* producer = value.producer();
-  if (producer == nullptr || !(producer->Is("Constant") || producer->Is("Identity"))) return;
-  ir::Value* input = producer->input(0);
-  rewriter.Erase(*producer);
-  if (input != nullptr) EraseIfUnused(rewriter, *input);
 }
 
 }  // namespace lathe::passes

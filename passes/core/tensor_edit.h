@@ -17,8 +17,8 @@ ir::Tensor FloatTensor(ir::ElementType type, std::span<const int64_t> dims,
 // old) and the old one goes when nothing uses it any more.
 void SetConstantInput(ir::Rewriter& rewriter, ir::Node& node, size_t i, ir::Tensor tensor);
 
-// Removes an initializer, or the Constant or Identity nodes that made the value, if nothing uses
-// it. Follows the chain of producers.
+// Removes an initializer, or the node that computes the value, if nothing uses it (or any other
+// result of the node), and then whatever served only that. O(what is removed).
 void EraseIfUnused(ir::Rewriter& rewriter, ir::Value& value);
 
 }  // namespace lathe::passes

@@ -2,6 +2,7 @@
 
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
+#include "lathe/passes/canonical/fold_weights.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/infer_shapes.h"
 #include "lathe/passes/canonical/name_nodes.h"
@@ -25,6 +26,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &EliminateDeadNodesPass(),
            &EliminateIdentityPass(),
            &FakeQuantizeWeightsPass(),
+           &FoldWeightsPass(),
            &FreezeInputsPass(),
            &FuseConvBnPass(),
            &InferShapesPass(),

@@ -10,9 +10,10 @@ namespace lathe::passes {
 // What comes before anything looks at layers.
 //   freeze-inputs   first: constants that are also inputs hide weights from every later pass
 //   name-nodes      before configuration, which calls layers by name; before any pass that removes
-//   nodes,
-//                   since unnamed nodes are called by their place
-inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes";
+//                   nodes, since unnamed nodes are called by their place
+//   fold-weights    before anything asks whether a weight is constant; after freeze-inputs, since a
+//                   weight may be computed from such an input
+inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes,fold-weights";
 
 // Float graph to float graph with BatchNormalization folded; `skip` names convolutions to leave
 // alone.
