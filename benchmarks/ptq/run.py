@@ -4,8 +4,9 @@
     python run.py --growth 8 800        peak memory of `lathe quantize` for these numbers of images
 
 Both get the same 32 images of 224x224 in the same batches of four. Each side is a process of its own, measured
-whole: wall time, and peak resident memory as the system counted it. The rounds are interleaved and the best of each
-side counts, so that another program's load hits both. ONNX Runtime's pre-processing of the model is not counted.
+whole: wall time, and peak resident memory as the system counted it. The rounds are interleaved, so that another
+program's load hits all; of each side the shortest time and the largest peak count. ONNX Runtime's pre-processing of
+the model is not counted.
 """
 import argparse
 import os
@@ -89,20 +90,20 @@ def compare(arguments, model, folder):
         contenders["ONNX Runtime, Entropy"] = onnxruntime("Entropy", prepared)
     contenders["float inference (ONNX Runtime)"] = onnxruntime("inference", model)
 
-    best = {}
+    results = {}
     for _ in range(arguments.rounds):
         for name, command in contenders.items():
             seconds, peak, text = measure(command)
             if name.startswith("float"):
                 seconds = float(text.split()[1])
-            old = best.get(name, (seconds, peak))
-            best[name] = (min(seconds, old[0]), min(peak, old[1]))
+            old = results.get(name, (seconds, peak))
+            results[name] = (min(seconds, old[0]), max(peak, old[1]))
 
-    ours = best["lathe quantize"]
+    ours = results["lathe quantize"]
     print(f"{arguments.network}, {IMAGES} images of 224x224 in batches of {BATCH}, {os.cpu_count()} cores, "
-          f"best of {arguments.rounds}:\n")
+          f"shortest time and largest peak of {arguments.rounds} rounds:\n")
     print("| | time | peak memory | time / lathe | memory / lathe |\n| --- | ---: | ---: | ---: | ---: |")
-    for name, (seconds, peak) in best.items():
+    for name, (seconds, peak) in results.items():
         print(f"| {name} | {seconds:.1f} s | {gigabytes(peak)} | {seconds / ours[0]:.2f} | {peak / ours[1]:.2f} |")
 
 
