@@ -6,7 +6,12 @@
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
+#include <openvino/core/type.hpp>
+#include <openvino/op/constant.hpp>
+#include <openvino/op/tile.hpp>
 #include <openvino/openvino.hpp>
+#include <openvino/pass/constant_folding.hpp>
+#include <openvino/pass/manager.hpp>
 
 #include "lathe/backends/onnx/export.h"
 #include "lathe/ir/input_spec.h"
@@ -60,9 +65,23 @@ struct Prepared {
   size_t num_outputs = 0;
   // For each input of the graph its parameter, if there is one.
   std::vector<std::optional<size_t>> parameters;
+  // A Tile takes its repeats from the graph (see FindRuntimeTile).
+  bool only_static = false;
   // The last parameter is the taps' run token.
   bool has_token = false;
 };
+
+// A Tile whose repeats are not constant: OpenVINO's result is garbage whenever they change. With
+// static shapes most such repeats become constants.
+std::shared_ptr<ov::Node> FindRuntimeTile(const ov::Model& model) {
+  for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
+    if (ov::is_type<ov::op::v0::Tile>(node) &&
+        !ov::is_type<ov::op::v0::Constant>(node->get_input_node_ptr(1))) {
+      return node;
+    }
+  }
+  return nullptr;
+}
 
 using Shapes = std::vector<std::vector<int64_t>>;
 
@@ -85,11 +104,10 @@ class OpenVinoGraph : public eval::CompiledGraph {
       shapes.push_back(*extents);
     }
     try {
-      CompileFor(std::move(shapes));
+      return CompileFor(std::move(shapes));
     } catch (const std::exception& failure) {
       return DescribeFailure(failure.what(), source_);
     }
-    return OkStatus();
   }
 
   StatusOr<std::vector<ir::Tensor>> Run(std::span<const ir::Tensor> inputs) override {
@@ -102,7 +120,7 @@ class OpenVinoGraph : public eval::CompiledGraph {
       shapes.emplace_back(inputs[i].dims().begin(), inputs[i].dims().end());
     }
     try {
-      CompileFor(std::move(shapes));
+      LATHE_RETURN_IF_ERROR(CompileFor(std::move(shapes)));
       LATHE_RETURN_IF_ERROR(Feed(inputs));
       const ThreadLimit limit(threads_);
       request_.infer();
@@ -118,11 +136,11 @@ class OpenVinoGraph : public eval::CompiledGraph {
  private:
   // Static shapes make the fastest graph, so one is compiled for the shapes at hand. Data whose
   // shapes keep changing gets a graph for any shape.
-  void CompileFor(Shapes shapes) {
+  Status CompileFor(Shapes shapes) {
     const ThreadLimit limit(threads_);
-    if (compiled_ && (any_shape_ || shapes == shapes_)) return;
+    if (compiled_ && (any_shape_ || shapes == shapes_)) return OkStatus();
     constexpr int kStaticCompilations = 3;
-    any_shape_ = compilations_ >= kStaticCompilations;
+    any_shape_ = compilations_ >= kStaticCompilations && !prepared_.only_static;
     std::shared_ptr<ov::Model> model = prepared_.model->clone();
     if (!any_shape_) {
       std::map<ov::Output<ov::Node>, ov::PartialShape> wanted;
@@ -133,12 +151,23 @@ class OpenVinoGraph : public eval::CompiledGraph {
       }
       if (!wanted.empty()) model->reshape(wanted);
     }
+    if (prepared_.only_static) {
+      ov::pass::Manager folding;
+      folding.register_pass<ov::pass::ConstantFolding>();
+      folding.run_passes(model);
+      if (const auto tile = FindRuntimeTile(*model)) {
+        return WithContext(
+            Unsupported("OpenVINO cannot run operator Tile: its repeats are not constant"),
+            ErrorContext::kNode, tile->get_friendly_name());
+      }
+    }
     request_ = {};
     compiled_.reset();
     compiled_.emplace(SharedCore().compile_model(model, "CPU", PluginOptions()));
     request_ = compiled_->create_infer_request();
     shapes_ = std::move(shapes);
     ++compilations_;
+    return OkStatus();
   }
 
   Status Feed(std::span<const ir::Tensor> inputs) {
@@ -237,6 +266,7 @@ class OpenVinoEngine : public eval::Engine {
     try {
       prepared.model = SharedCore().read_model(message, ov::Tensor());
       prepared.parameters = FindParameters(*prepared.model, specs);
+      prepared.only_static = FindRuntimeTile(*prepared.model) != nullptr;
       prepared.has_token = !options.taps.empty();
       AttachTaps(*prepared.model, prepared.num_outputs, options.taps, errors);
     } catch (const std::exception& failure) {

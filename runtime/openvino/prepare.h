@@ -19,10 +19,11 @@ StatusOr<std::unique_ptr<ir::Model>> PrepareForOpenVino(const ir::Model& model,
                                                         const eval::CompileOptions& options);
 
 // OpenVINO's CPU plugin has no strings (they end the process) and computes 64-bit and unsigned
-// 32-bit integers in int32, clamping without a word; its frontend ignores an LSTM's peepholes.
+// 32-bit integers in int32, clamping without a word; some attributes it ignores.
 // Errors name operator and node: a string constant, input or output of an operator; an integer
 // constant beyond int32 where clamping it changes the result (as the end of a Slice or the limit of
-// a Loop it does not); peepholes.
+// a Loop it does not); an attribute or
+// operator that it is known to compute otherwise than ONNX says.
 Status CheckCarried(const ir::Model& model);
 
 // The same for an input's data. O(elements) for wide integers, else O(1).

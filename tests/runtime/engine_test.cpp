@@ -338,6 +338,42 @@ TEST_F(Engine, RefusalsGiveTheReason) {
   EXPECT_EQ(text.find('\n'), std::string::npos) << text;
 }
 
+TEST_F(Engine, RepeatsOfTileThatComeFromShapes) {
+  ir::Value& x = graph_.FreeInput("x", {Dim(), Dim()});
+  ir::Value& shape = graph_.Node("Shape", "shape", {&x});
+  graph_.Output(graph_.Node("Tile", "tile", {&x, &shape}));
+  const auto compiled = Compile();
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  for (const int64_t rows : {1, 2, 3, 1, 4, 5, 2, 1}) {
+    std::vector<float> values(static_cast<size_t>(2 * rows));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+    const auto outputs = (*compiled)->Run(Inputs{Floats({rows, 2}, values)});
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    ASSERT_THAT((*outputs)[0].dims(), ElementsAre(rows * rows, 4));
+    const std::vector<float> tiled = Values((*outputs)[0]);
+    for (size_t i = 0; i < tiled.size(); ++i) {
+      const size_t row = i / 4 % static_cast<size_t>(rows), column = i % 2;
+      ASSERT_EQ(tiled[i], values[2 * row + column]) << rows << " " << i;
+    }
+  }
+}
+
+TEST_F(Engine, RepeatsOfTileThatAreAnInputAreRefused) {
+  graph_.Output(graph_.Node(
+      "Tile", "tile", {&graph_.Input("x", {2}), &graph_.Input("r", {1}, ElementType::kInt64)}));
+  EXPECT_EQ(CompileError(),
+            "node 'tile': OpenVINO cannot run operator Tile: its repeats are not constant");
+}
+
+TEST_F(Engine, WhatWouldBeIgnoredIsRefused) {
+  ir::Value& x = graph_.Input("x", {1, 1, 4, 4});
+  ir::Value& scales = graph_.Constant("s", Floats({4}, {1, 1, .5f, .5f}));
+  graph_.Output(graph_.Node("Resize", "resize", {&x, nullptr, &scales},
+                            {{"mode", std::string("linear")}, {"antialias", int64_t{1}}}));
+  EXPECT_EQ(CompileError(),
+            "node 'resize': operator Resize has antialias 1, which OpenVINO ignores");
+}
+
 TEST_F(Engine, StringsAreRefused) {
   graph_.Output(graph_.Node("Identity", "i", {&graph_.Input("x", {2}, ElementType::kString)}),
                 ElementType::kString);
