@@ -156,9 +156,7 @@ class OpenVinoGraph : public eval::CompiledGraph {
       folding.register_pass<ov::pass::ConstantFolding>();
       folding.run_passes(model);
       if (const auto tile = FindRuntimeTile(*model)) {
-        return WithContext(
-            Unsupported("OpenVINO cannot run operator Tile: its repeats are not constant"),
-            ErrorContext::kNode, tile->get_friendly_name());
+        return DescribeRefusal(tile->get_friendly_name(), "its repeats are not constant", source_);
       }
     }
     request_ = {};

@@ -44,6 +44,14 @@ const ir::Node* FindNode(const ir::Model& model, const Wanted& wanted) {
   return nullptr;
 }
 
+// OpenVINO calls a node by its name or by its first output's.
+const ir::Node* FindNamed(const ir::Model& model, std::string_view name) {
+  return FindNode(model, [&](const ir::Node& node) {
+    if (node.name_text() == name) return true;
+    return node.num_outputs() > 0 && node.output()->name_text() == name;
+  });
+}
+
 Status Refused(const ir::Node& node, std::string_view why) {
   const std::string_view domain = node.domain_text();
   return WithContext(Unsupported("OpenVINO cannot run operator {}{}{}: {}", domain,
@@ -84,8 +92,7 @@ std::optional<Status> UnknownOperator(std::string_view text, const ir::Model& mo
   return Refused(*blamed, "it has no such operator");
 }
 
-// "While validating ONNX node '<Node(Conv): NAME>': ..." and, lines later, the reason. NAME is the
-// node's or its first output's.
+// "While validating ONNX node '<Node(Conv): NAME>': ..." and, lines later, the reason.
 std::optional<Status> FailedConversion(std::string_view text, const ir::Model& model) {
   constexpr std::string_view kFront = "<Node(";
   const size_t at = text.find(kFront);
@@ -97,10 +104,7 @@ std::optional<Status> FailedConversion(std::string_view text, const ir::Model& m
   }
   const std::string_view name = rest.substr(colon + 3, end - colon - 3);
   rest.remove_prefix(end + 2);
-  const ir::Node* blamed = FindNode(model, [&](const ir::Node& node) {
-    if (node.name_text() == name) return true;
-    return node.num_outputs() > 0 && node.output()->name_text() == name;
-  });
+  const ir::Node* blamed = FindNamed(model, name);
   if (blamed == nullptr) return std::nullopt;
   // This operator's part ends where the next one's begins.
   rest = rest.substr(0, rest.find("\n--"));
@@ -116,6 +120,11 @@ std::optional<Status> FailedConversion(std::string_view text, const ir::Model& m
 }
 
 }  // namespace
+
+Status DescribeRefusal(std::string_view name, std::string_view why, const ir::Model& model) {
+  if (const ir::Node* node = FindNamed(model, name)) return Refused(*node, why);
+  return Unsupported("OpenVINO cannot run the model: {}: {}", name, why);
+}
 
 Status DescribeFailure(std::string_view text, const ir::Model& model) {
   if (auto status = UnknownOperator(text, model)) return *status;
