@@ -73,11 +73,9 @@ Status InternalError(fmt::format_string<Args...> format, Args&&... args) {
     if (::lathe::Status lathe_status = (expression); !lathe_status.ok()) return lathe_status; \
   } while (false)
 
-// NOLINTBEGIN(bugprone-macro-parentheses): what declares a variable cannot stand in parentheses.
 #define LATHE_ASSIGN_OR_RETURN(declaration, expression) \
   LATHE_ASSIGN_OR_RETURN_INNER(LATHE_CONCAT(lathe_result_, __LINE__), declaration, expression)
 #define LATHE_ASSIGN_OR_RETURN_INNER(result, declaration, expression) \
   auto result = (expression);                                         \
   if (!result.ok()) return std::move(result).status();                \
   declaration = *std::move(result)
-// NOLINTEND(bugprone-macro-parentheses)

@@ -89,6 +89,7 @@ void PrintInterface(std::string_view heading, const std::vector<const ir::Value*
   fmt::print("\n{}\n", heading);
   std::vector<std::vector<std::string>> rows;
   for (const ir::Value* value : values) {
+    rows.reserve(values.size());
     rows.push_back({"  " + std::string(value->name_text()), ir::PrintType(value->type())});
   }
   PrintTable(rows);
