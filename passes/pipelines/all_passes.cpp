@@ -1,7 +1,24 @@
 #include "lathe/passes/pipelines/all_passes.h"
 
+#include "lathe/passes/canonical/eliminate_common_subexpressions.h"
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
+#include "lathe/passes/canonical/eliminate_no_ops.h"
+#include "lathe/passes/canonical/eliminate_nop_arithmetic.h"
+#include "lathe/passes/canonical/eliminate_nop_cast.h"
+#include "lathe/passes/canonical/eliminate_nop_clip.h"
+#include "lathe/passes/canonical/eliminate_nop_concat.h"
+#include "lathe/passes/canonical/eliminate_nop_expand.h"
+#include "lathe/passes/canonical/eliminate_nop_logic.h"
+#include "lathe/passes/canonical/eliminate_nop_pad.h"
+#include "lathe/passes/canonical/eliminate_nop_pool.h"
+#include "lathe/passes/canonical/eliminate_nop_reduce.h"
+#include "lathe/passes/canonical/eliminate_nop_repetition.h"
+#include "lathe/passes/canonical/eliminate_nop_reshape.h"
+#include "lathe/passes/canonical/eliminate_nop_resize.h"
+#include "lathe/passes/canonical/eliminate_nop_slice.h"
+#include "lathe/passes/canonical/eliminate_nop_transpose.h"
+#include "lathe/passes/canonical/eliminate_nop_variadic.h"
 #include "lathe/passes/canonical/fold_weights.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/infer_shapes.h"
@@ -23,8 +40,25 @@ namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
+           &EliminateCommonSubexpressionsPass(),
            &EliminateDeadNodesPass(),
            &EliminateIdentityPass(),
+           &EliminateNoOpsPass(),
+           &EliminateNopCastPass(),
+           &EliminateNopReshapePass(),
+           &EliminateNopExpandPass(),
+           &EliminateNopTransposePass(),
+           &EliminateNopPadPass(),
+           &EliminateNopSlicePass(),
+           &EliminateNopConcatPass(),
+           &EliminateNopResizePass(),
+           &EliminateNopPoolPass(),
+           &EliminateNopReducePass(),
+           &EliminateNopArithmeticPass(),
+           &EliminateNopLogicPass(),
+           &EliminateNopClipPass(),
+           &EliminateNopVariadicPass(),
+           &EliminateNopRepetitionPass(),
            &FakeQuantizeWeightsPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),

@@ -142,7 +142,8 @@ class Driver {
   Status Visit(ir::Node& root) {
     for (const RewriteRule* rule : index_.For(root)) {
       Refusal refusal;
-      const std::optional<Match> match = FindMatch(rule->pattern, root, &refusal);
+      const std::optional<Match> match =
+          FindMatch(rule->pattern, root, options_.remark_refusals ? &refusal : nullptr);
       if (match) return Apply(*rule, *match);
       if (!refusal.by_condition) continue;
       ++result_.refused;

@@ -28,6 +28,9 @@ struct RewriteOptions {
   // False: one walk forward over the nodes that are there at the start. True: nodes that rules
   // made, and nodes near an edit, are looked at as well, until nothing fits.
   bool to_fixed_point = false;
+  // False: no remark for a match that only a condition refused, and `refused` stays 0. For rules
+  // whose conditions hold for few of the nodes they look at.
+  bool remark_refusals = true;
 };
 
 struct RewriteResult {
