@@ -62,6 +62,7 @@ PassDescriptor NoOpDescriptor(std::string_view name, std::string_view summary,
       // Not weights-folded: what two layers had a copy each of, they may share afterwards.
       .preserves = {facts::kShapesInferred, facts::kQuantPointsMarked, facts::kCalibrated,
                     facts::kSearchNInserted, facts::kSparsityApplied, facts::kAscendLowered},
+      .scope = PassScope::kGraphs,
   };
 }
 

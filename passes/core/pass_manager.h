@@ -43,36 +43,37 @@ class PassManager {
                                      ir::Model& model, PassManagerOptions options = {});
 
   // Runs the passes. A failure carries the name of the pass; the model is then as the pass left it.
-  // At the end the facts that a graph does not show are written into the model's metadata.
+  // At the end the facts that a graph does not show are written into the model's metadata. A
+  // fixpoint that still changes something after its last round gets a remark in the report of the
+  // last pass that did.
   StatusOr<PipelineReport> Run(const Resources& resources = {});
 
  private:
+  // A pass at a place of the pipeline.
   struct Step {
     std::string position;
     const PassDescriptor* pass = nullptr;
-    OptionValues options;
   };
+  struct State;
 
-  // How a fact stands at some place of the pipeline.
-  struct Standing {
-    bool holds = false;
-    // The pass that took it away; null when it never held.
-    const Step* lost_at = nullptr;
-  };
+  PassManager(Pipeline pipeline, ir::Model& model, PassManagerOptions options)
+      : pipeline_(std::move(pipeline)), model_(&model), options_(std::move(options)) {}
 
-  PassManager(ir::Model& model, PassManagerOptions options)
-      : model_(&model), options_(std::move(options)) {}
-
-  void Flatten(const std::vector<PipelineItem>& items, const std::string& prefix);
   Status CheckAssumed(const PassRegistry& registry) const;
-  Standing StandingBefore(size_t index, std::string_view fact) const;
   Status CheckOrder(const PassRegistry& registry) const;
-  Status RunStep(const Step& step, ir::Rewriter& rewriter, const Resources& resources,
-                 PassReport& report);
 
+  // Each returns whether anything changed.
+  StatusOr<bool> RunItems(const std::vector<PipelineItem>& items, const std::string& prefix,
+                          State& state) const;
+  StatusOr<bool> RunGroup(const PipelineItem& group, const std::string& position,
+                          State& state) const;
+  StatusOr<bool> RunFixpoint(const PipelineItem& group, const std::string& position,
+                             State& state) const;
+  StatusOr<bool> RunPass(const PipelineItem& item, const std::string& position, State& state) const;
+
+  Pipeline pipeline_;
   ir::Model* model_;
   PassManagerOptions options_;
-  std::vector<Step> steps_;
 };
 
 // Parses, builds and runs in one go.

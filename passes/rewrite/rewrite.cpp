@@ -107,7 +107,7 @@ class Driver {
   StatusOr<RewriteResult> Run() {
     int64_t nodes = 0;
     for (const ir::Graph* graph : context_.model().AllGraphs()) {
-      if (!IsVisited(*graph, options_)) continue;
+      if (!context_.Visits(*graph) || !IsVisited(*graph, options_)) continue;
       for (const ir::Node& node : graph->nodes()) worklist_.Push(node);
       nodes += static_cast<int64_t>(graph->num_nodes());
     }
@@ -129,7 +129,8 @@ class Driver {
   Status Drain() {
     while (ir::Node* node = worklist_.Pop(context_.model())) {
       // An edit may have queued a node of a graph that is not to be visited.
-      if (!IsVisited(*node->graph(), options_)) continue;
+      const ir::Graph& graph = *node->graph();
+      if (!context_.Visits(graph) || !IsVisited(graph, options_)) continue;
       LATHE_RETURN_IF_ERROR(Visit(*node));
       if (options_.to_fixed_point && result_.applied > most_applications_) {
         return InternalError("rules undo each other: {} were still applied after {} applications",

@@ -152,6 +152,81 @@ TEST_F(PassManagerTest, AnInterruptStopsBetweenPasses) {
   EXPECT_EQ(ran, 1);
 }
 
+// --- Groups
+
+// Changes something in its first `*times` runs.
+PassDescriptor ChangingTimes(std::string_view name) {
+  return Sample(name, [](PassContext& context) -> StatusOr<bool> {
+    LATHE_ASSIGN_OR_RETURN(int* const times, context.Need<int>("how often"));
+    return (*times)-- > 0;
+  });
+}
+
+std::vector<std::string> Positions(const PipelineReport& report) {
+  std::vector<std::string> positions;
+  for (const PassReport& pass : report.passes) positions.push_back(pass.position);
+  return positions;
+}
+
+TEST_F(PassManagerTest, AFixpointRunsUntilARoundChangesNothing) {
+  Add(ChangingTimes("busy"));
+  Add(Sample("idle"));
+  int times = 2;
+  resources_.Provide(&times);
+  StatusOr<PipelineReport> report = Run("idle,fixpoint(busy,idle)");
+  ASSERT_TRUE(report.ok()) << FormatError(report.status());
+  EXPECT_TRUE(report->changed);
+  EXPECT_THAT(Positions(*report),
+              ElementsAre("1", "2#1.1", "2#1.2", "2#2.1", "2#2.2", "2#3.1", "2#3.2"));
+  for (const PassReport& pass : report->passes) EXPECT_TRUE(pass.remarks.empty());
+  times = 0;
+  report = Run("fixpoint(busy)");
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(report->changed);
+  EXPECT_THAT(Positions(*report), ElementsAre("1#1.1"));
+}
+
+TEST_F(PassManagerTest, AFixpointThatDoesNotEndStopsWithARemark) {
+  Add(Sample("busy", ClaimChange));
+  Add(Sample("idle"));
+  const StatusOr<PipelineReport> report = Run("phase(fixpoint{max=2}(busy,idle)),idle");
+  ASSERT_TRUE(report.ok()) << FormatError(report.status());
+  EXPECT_THAT(Positions(*report), ElementsAre("1.1#1.1", "1.1#1.2", "1.1#2.1", "1.1#2.2", "2"));
+  const PassReport& last = report->passes[2];
+  ASSERT_EQ(last.remarks.size(), 1u);
+  EXPECT_EQ(last.remarks[0].message,
+            "fixpoint (number 1.1) stopped after 2 rounds although this pass still changed "
+            "something");
+}
+
+TEST_F(PassManagerTest, InBodiesTheMainGraphIsNotVisited) {
+  PassDescriptor local = Sample("local", [](PassContext& context) -> StatusOr<bool> {
+    for (const ir::Graph* graph : context.model().AllGraphs()) {
+      if (context.Visits(*graph)) context.Count("graphs");
+    }
+    return false;
+  });
+  local.scope = PassScope::kGraphs;
+  local.statistics = {{"graphs", "graphs visited"}};
+  Add(local);
+  const StatusOr<PipelineReport> report = Run("local,bodies(phase(local)),model(local)");
+  ASSERT_TRUE(report.ok()) << FormatError(report.status());
+  std::vector<int64_t> counts;
+  for (const PassReport& pass : report->passes) counts.push_back(pass.statistics[0].second);
+  EXPECT_THAT(counts, ElementsAre(1, 0, 1));
+}
+
+TEST_F(PassManagerTest, TheSecondRoundOfAFixpointNeedsItsFactsToo) {
+  Add(Establishing("calibrate", facts::kCalibrated));
+  Add(Requiring("lower", facts::kCalibrated));
+  Add(Sample("rough", ClaimChange));
+  EXPECT_TRUE(Run("calibrate,fixpoint{max=1}(lower,rough)").ok());
+  EXPECT_TRUE(Run("fixpoint{max=2}(calibrate,lower,rough)").ok());
+  EXPECT_EQ(ErrorOf("calibrate,fixpoint(lower,rough)"),
+            "pass lower (number 2.1) needs the fact 'calibrated', which pass rough (number 2.2) "
+            "does not preserve; run calibrate before it");
+}
+
 // --- Facts
 
 TEST_F(PassManagerTest, AnEstablishedFactServesLaterPasses) {
