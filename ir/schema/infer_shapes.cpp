@@ -71,6 +71,7 @@ class Inferencer {
 
  private:
   Tensor Constant(const Value& value) const;
+  bool IsKnown(const Node& node, const Scope& scope) const;
   void InferNode(const Node& node, Scope& scope);
   bool InferByOperator(const Node& node, Scope& scope, class NodeContext& context);
   void InferCall(const Node& node, const Function& function, Scope& scope);
@@ -462,7 +463,20 @@ bool Inferencer::InferByOperator(const Node& node, Scope& scope, NodeContext& co
   return true;
 }
 
+// All there is to know about the results is known. Not of integers that may be a shape: their
+// values are of interest.
+bool Inferencer::IsKnown(const Node& node, const Scope& scope) const {
+  if (node.has_bodies()) return false;
+  return std::ranges::all_of(node.outputs(), [&](const Value* output) {
+    const Type& type = *TypeOf(scope, *output);
+    return type.is_tensor() && type.element != ElementType::kUndefined && type.has_rank() &&
+           std::ranges::all_of(*type.shape, &Dim::is_known) &&
+           (type.rank() > 1 || !IsShapeElement(type.element));
+  });
+}
+
 void Inferencer::InferNode(const Node& node, Scope& scope) {
+  if (options_.skip_known && !scope.is_call && IsKnown(node, scope)) return;
   const auto function = functions_.find(std::tuple(node.domain(), node.op(), node.overload()));
   if (function != functions_.end()) {
     InferCall(node, *function->second, scope);

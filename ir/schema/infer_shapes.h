@@ -17,6 +17,9 @@ struct InferShapesOptions {
   // Give every named result of the main graph and its bodies a value_info entry, so that an
   // exported file shows the types.
   bool list_types = false;
+  // Leave out operators whose results are known down to the last extent: nothing can be learnt
+  // about them, but contradictions are not found.
+  bool skip_known = false;
 };
 
 struct ShapeConflict {

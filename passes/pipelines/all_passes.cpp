@@ -19,6 +19,7 @@
 #include "lathe/passes/canonical/eliminate_nop_slice.h"
 #include "lathe/passes/canonical/eliminate_nop_transpose.h"
 #include "lathe/passes/canonical/eliminate_nop_variadic.h"
+#include "lathe/passes/canonical/eliminate_zero_additions.h"
 #include "lathe/passes/canonical/fold_weights.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/infer_shapes.h"
@@ -32,6 +33,7 @@
 #include "lathe/passes/lowering/quantize_weights.h"
 #include "lathe/passes/lowering/share_ascend_quant.h"
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
+#include "lathe/passes/pipelines/canonicalize.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/insert_calibration.h"
@@ -60,6 +62,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &EliminateNopClipPass(),
            &EliminateNopVariadicPass(),
            &EliminateNopRepetitionPass(),
+           &EliminateZeroAdditionsPass(),
            &FakeQuantizeWeightsPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),
@@ -81,6 +84,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
   }
   // One that names another comes after it.
   for (const PipelineDescriptor* pipeline : {
+           &CanonicalizePipelineDescriptor(),
            &PreparePipelineDescriptor(),
        }) {
     LATHE_RETURN_IF_ERROR(registry.AddPipeline(*pipeline));

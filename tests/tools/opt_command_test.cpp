@@ -29,7 +29,7 @@ TEST(OptCommand, RunsAPipelineAndSaysWhatItDid) {
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out,
             "#  pass                  result\n"
-            "1  eliminate-identity    changed: identities 1\n"
+            "1  eliminate-identity    changed: removed 1\n"
             "2  eliminate-dead-nodes  changed: nodes 1\n"
             "b.onnx: 2 nodes, 4 before\n");
   EXPECT_EQ(result.err, "");
@@ -55,7 +55,7 @@ TEST(OptCommand, JsonIsOneObject) {
   ASSERT_FALSE(json.is_discarded()) << result.out;
   EXPECT_EQ(json.dump(), R"({"model":"a.onnx","output":"b.onnx","changed":true,"nodes_before":4,)"
                          R"("nodes_after":3,"passes":[{"position":"1","pass":"eliminate-identity",)"
-                         R"("changed":true,"statistics":{"identities":1,"dropouts":0},"remarks":[)"
+                         R"("changed":true,"statistics":{"removed":1},"remarks":[)"
                          R"({"kind":"applied","node":"same","message":"drop-identity"}]}]})");
 }
 
@@ -65,7 +65,7 @@ TEST(OptCommand, TimingIsToldWhenAskedFor) {
   const LatheResult result = RunLathe(
       folder, {"opt", "a.onnx", "-o", "b.onnx", "--passes", "eliminate-identity", "--timing"});
   EXPECT_THAT(result.out, MatchesRegex("#  *ms  pass +result\n1 +[0-9]+\\.[0-9]+ +eliminate-"
-                                       "identity  changed: identities 1\n[^\n]*\n"));
+                                       "identity  changed: removed 1\n[^\n]*\n"));
 }
 
 TEST(OptCommand, PrintsTheModelAroundAPass) {
