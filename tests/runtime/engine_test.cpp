@@ -65,6 +65,21 @@ TEST_F(Engine, OutputsInGraphOrderInputsAndConstantsAmongThem) {
   EXPECT_THAT(Values((*outputs)[3]), ElementsAre(110, 220));
 }
 
+// OpenVINO's frontend drops such an operator and gives the input's parameter the result's name.
+TEST_F(Engine, InputsBehindOperatorsThatDoNothing) {
+  ir::Value& a = graph_.Input("a", {2});
+  ir::Value& unused = graph_.Input("unused", {3});
+  ir::Value& b = graph_.Input("b", {2});
+  (void)unused;
+  graph_.Output(graph_.Node("Dropout", "drop_b", {&b}));
+  graph_.Output(graph_.Node("Dropout", "drop_a", {&a}));
+  const auto outputs = Run({Floats({2}, {1, 2}), Floats({3}, {0, 0, 0}), Floats({2}, {3, 4})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  ASSERT_EQ(outputs->size(), 2u);
+  EXPECT_THAT(Values((*outputs)[0]), ElementsAre(3, 4));
+  EXPECT_THAT(Values((*outputs)[1]), ElementsAre(1, 2));
+}
+
 TEST_F(Engine, InputsAreCheckedBeforeAnyWork) {
   graph_.Output(graph_.Node("Relu", "r",
                             {&graph_.FreeInput("image", {Dim::Symbol("batch"), Dim::Known(1),
