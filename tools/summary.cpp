@@ -77,6 +77,8 @@ std::string_view RemarkKindText(passes::Remark::Kind kind) {
       return "applied";
     case passes::Remark::Kind::kMissed:
       return "missed";
+    case passes::Remark::Kind::kFailed:
+      return "failed";
     case passes::Remark::Kind::kNote:
       return "note";
   }
@@ -101,17 +103,13 @@ Json ReportJson(const passes::PipelineReport& report, bool timing) {
   return list;
 }
 
-void PrintReport(const passes::PipelineReport& report, bool timing, bool remarks) {
+void PrintReport(const passes::PipelineReport& report, bool remarks) {
   std::vector<std::vector<std::string>> rows = {{"#", "pass", "result"}};
-  if (timing) rows[0].insert(rows[0].begin() + 1, "ms");
   for (const passes::PassReport& pass : report.passes) {
     const std::string statistics = StatisticsText(pass);
     std::string result = pass.changed ? "changed" : "unchanged";
     if (!statistics.empty()) result += ": " + statistics;
     rows.push_back({pass.position, pass.pass, std::move(result)});
-    if (timing) {
-      rows.back().insert(rows.back().begin() + 1, fmt::format("{:.3f}", pass.seconds * 1e3));
-    }
   }
   if (rows.size() > 1) PrintTable(rows);
   if (!remarks) return;

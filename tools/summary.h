@@ -27,6 +27,6 @@ std::string_view RemarkKindText(passes::Remark::Kind kind);
 
 // Times are only told when asked for: without them equal runs print equal bytes.
 Json ReportJson(const passes::PipelineReport& report, bool timing);
-void PrintReport(const passes::PipelineReport& report, bool timing, bool remarks);
+void PrintReport(const passes::PipelineReport& report, bool remarks);
 
 }  // namespace lathe::tools
