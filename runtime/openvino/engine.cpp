@@ -10,6 +10,7 @@
 #include <openvino/core/type.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/tile.hpp>
+#include <openvino/op/topk.hpp>
 #include <openvino/openvino.hpp>
 #include <openvino/pass/constant_folding.hpp>
 #include <openvino/pass/manager.hpp>
@@ -232,6 +233,16 @@ class OpenVinoGraph : public eval::CompiledGraph {
   std::vector<ir::TensorBytes> held_;
 };
 
+// ONNX gives equal elements the order they have in the input.
+void MakeTopKStable(const ov::Model& model) {
+  for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
+    const auto top_k = ov::as_type_ptr<ov::op::v11::TopK>(node);
+    if (top_k != nullptr && top_k->get_sort_type() != ov::op::TopKSortType::NONE) {
+      top_k->set_stable(true);
+    }
+  }
+}
+
 // Where each of the graph's inputs stands among the parameters; nothing for one that is not used:
 // the frontend drops it. It keeps their order and mostly their names, but an input that goes
 // through an operator which does nothing may be called by the result's name.
@@ -285,6 +296,7 @@ class OpenVinoEngine : public eval::Engine {
       prepared.model = SharedCore().read_model(message, ov::Tensor());
       LATHE_ASSIGN_OR_RETURN(prepared.parameters,
                              FindParameters(*prepared.model, model.graph(), specs));
+      MakeTopKStable(*prepared.model);
       prepared.only_static = FindRuntimeTile(*prepared.model) != nullptr;
       prepared.has_token = !options.taps.empty();
       AttachTaps(*prepared.model, prepared.num_outputs, options.taps, errors);

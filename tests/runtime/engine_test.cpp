@@ -380,6 +380,35 @@ TEST_F(Engine, RepeatsOfTileThatAreAnInputAreRefused) {
             "node 'tile': OpenVINO cannot run operator Tile: its repeats are not constant");
 }
 
+TEST_F(Engine, TopKOfEqualElementsKeepsTheirOrder) {
+  ir::NodeSpec spec;
+  spec.op = "TopK";
+  spec.name = "top";
+  spec.inputs = {&graph_.Input("x", {6}),
+                 &graph_.Constant("k", Tensor::Of<int64_t>({1}, std::vector<int64_t>{4}))};
+  spec.outputs = {"values", "indices"};
+  ir::Node& node = graph_.rewriter.CreateNode(graph_.model->graph(), nullptr, spec);
+  graph_.Output(*node.output(1));
+  const auto outputs = Run({Floats({6}, {7, 7, 9, 7, 7, 9})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_THAT(*(*outputs)[0].ValuesAsInt64(), ElementsAre(2, 5, 0, 1));
+}
+
+TEST_F(Engine, WhatWouldBeComputedOtherwiseIsRefused) {
+  ir::Value& x = graph_.Input("x", {2}, ElementType::kInt8);
+  graph_.Output(graph_.Node("BitShift", "shift", {&x, &x}, {{"direction", std::string("RIGHT")}}));
+  EXPECT_EQ(CompileError(),
+            "node 'shift': operator BitShift of signed integers has other results in OpenVINO");
+}
+
+TEST_F(Engine, WindowsOfAttentionAreRefused) {
+  ir::Value& x = graph_.Input("x", {1, 1, 2, 2});
+  graph_.Output(
+      graph_.Node("Attention", "attention", {&x, &x, &x}, {{"left_window_size", int64_t{1}}}));
+  EXPECT_EQ(CompileError(),
+            "node 'attention': operator Attention has left_window_size, which OpenVINO ignores");
+}
+
 TEST_F(Engine, WhatWouldBeIgnoredIsRefused) {
   ir::Value& x = graph_.Input("x", {1, 1, 4, 4});
   ir::Value& scales = graph_.Constant("s", Floats({4}, {1, 1, .5f, .5f}));
