@@ -36,6 +36,21 @@ TEST(OptCommand, RunsAPipelineAndSaysWhatItDid) {
   EXPECT_EQ(ListingOf(folder / "b.onnx"), "conv = Conv(x, w)\ny = Relu(conv)\nreturn y\n");
 }
 
+TEST(OptCommand, RoundsOfAFixpointAreSummedUp) {
+  const TestFolder folder;
+  WriteConvNet(folder / "a.onnx");
+  const LatheResult result =
+      RunLathe(folder, {"opt", "a.onnx", "-o", "b.onnx", "--passes",
+                        "fuse-conv-bn,fixpoint(eliminate-identity,fixpoint(fuse-conv-bn))"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out,
+            "#      pass                result\n"
+            "1      fuse-conv-bn        unchanged\n"
+            "2.1    eliminate-identity  changed in 1 of 2 rounds: identities 1\n"
+            "2.2.1  fuse-conv-bn        unchanged in 2 rounds\n"
+            "b.onnx: 3 nodes, 4 before\n");
+}
+
 TEST(OptCommand, VerboseNamesNodes) {
   const TestFolder folder;
   WriteConvNet(folder / "a.onnx");
