@@ -67,6 +67,9 @@ class PassContext {
   void Missed(const ir::Node& node, std::string message) const {
     Emit(Remark::Kind::kMissed, node.display_name(), std::move(message));
   }
+  void Failed(const ir::Node& node, std::string message) const {
+    Emit(Remark::Kind::kFailed, node.display_name(), std::move(message));
+  }
   void Note(std::string node, std::string message) const {
     Emit(Remark::Kind::kNote, std::move(node), std::move(message));
   }

@@ -5,6 +5,7 @@
 #include <exception>
 #include <map>
 #include <optional>
+#include <ranges>
 
 #include "lathe/support/nearest_names.h"
 #include "lathe/support/quoted.h"
@@ -94,6 +95,8 @@ struct PassManager::State {
   const Resources& resources;
   FactSet facts;
   PipelineReport report;
+  // Of the item that runs.
+  std::vector<size_t> path;
   bool bodies_only = false;
 };
 
@@ -174,48 +177,69 @@ Status PassManager::CheckOrder(const PassRegistry& registry) const {
 }
 
 StatusOr<PipelineReport> PassManager::Run(const Resources& resources) {
-  if (options_.verify) LATHE_RETURN_IF_ERROR(options_.verify(*model_));
   State state(*model_, resources);
+  Status outcome = RunObserved(state);
+  for (PassObserver* observer : options_.observers | std::views::reverse) {
+    const Status ended = observer->RunEnds(state.report, outcome);
+    if (outcome.ok()) outcome = ended;
+  }
+  LATHE_RETURN_IF_ERROR(outcome);
+  return std::move(state.report);
+}
+
+Status PassManager::RunObserved(State& state) const {
   const FactSet stored = StoredFacts(*model_);
   state.facts = stored;
+  for (PassObserver* observer : options_.observers) {
+    LATHE_RETURN_IF_ERROR(observer->RunStarts(*model_));
+  }
   LATHE_ASSIGN_OR_RETURN(state.report.changed, RunItems(pipeline_.items(), "", state));
   std::erase_if(state.facts, [](const std::string& fact) {
     const FactDescriptor* descriptor = FindFact(fact);
     return descriptor != nullptr && descriptor->recognise != nullptr;
   });
   if (state.facts != stored) StoreFacts(state.rewriter, state.facts);
-  return std::move(state.report);
+  return OkStatus();
 }
 
 StatusOr<bool> PassManager::RunItems(const std::vector<PipelineItem>& items,
                                      const std::string& prefix, State& state) const {
   bool changed = false;
   for (size_t i = 0; i < items.size(); ++i) {
-    const std::string position = fmt::format("{}{}", prefix, i + 1);
-    LATHE_ASSIGN_OR_RETURN(const bool item_changed, items[i].pass != nullptr
-                                                        ? RunPass(items[i], position, state)
-                                                        : RunGroup(items[i], position, state));
+    state.path.push_back(i);
+    LATHE_ASSIGN_OR_RETURN(const bool item_changed,
+                           RunItem(items[i], fmt::format("{}{}", prefix, i + 1), state));
+    state.path.pop_back();
     changed |= item_changed;
   }
   return changed;
 }
 
+StatusOr<bool> PassManager::RunItem(const PipelineItem& item, const std::string& position,
+                                    State& state) const {
+  if (item.pass != nullptr) return RunPass(item, position, state);
+  if (item.group->kind == GroupKind::kFixpoint) return RunFixpoint(item, position, state);
+  const bool outside = state.bodies_only;
+  state.bodies_only |= item.group->kind == GroupKind::kBodies;
+  StatusOr<bool> changed = RunGroup(item, position, state);
+  state.bodies_only = outside;
+  return changed;
+}
+
 StatusOr<bool> PassManager::RunGroup(const PipelineItem& group, const std::string& position,
                                      State& state) const {
-  switch (group.group->kind) {
-    case GroupKind::kFixpoint:
-      return RunFixpoint(group, position, state);
-    case GroupKind::kBodies: {
-      state.bodies_only = true;
-      const StatusOr<bool> changed = RunItems(group.items, position + ".", state);
-      state.bodies_only = false;
-      return changed;
-    }
-    case GroupKind::kPhase:
-    case GroupKind::kModel:
-      break;
+  std::string_view name = group.name();
+  if (group.group->kind == GroupKind::kPhase) {
+    const std::string& given = group.options.Get<std::string>(kGroupName);
+    if (!given.empty()) name = given;
   }
-  return RunItems(group.items, position + ".", state);
+  const GroupPoint point{position, name};
+  for (PassObserver* observer : options_.observers) observer->GroupStarts(point);
+  LATHE_ASSIGN_OR_RETURN(const bool changed, RunItems(group.items, position + ".", state));
+  for (PassObserver* observer : options_.observers | std::views::reverse) {
+    observer->GroupEnds(point);
+  }
+  return changed;
 }
 
 StatusOr<bool> PassManager::RunFixpoint(const PipelineItem& group, const std::string& position,
@@ -249,22 +273,19 @@ StatusOr<bool> PassManager::RunPass(const PipelineItem& item, const std::string&
   PassReport& report = state.report.passes.emplace_back();
   report.position = position;
   report.pass = pass.name;
-  const auto in_pass = [&](Status status) {
+  const PassPoint point{position, pass, *model_, pipeline_, state.path, state.facts};
+  for (PassObserver* observer : options_.observers) {
+    LATHE_RETURN_IF_ERROR(observer->BeforePass(point));
+  }
+  Status status = CallPass(item, state.rewriter, state.resources, state.bodies_only, report);
+  for (PassObserver* observer : options_.observers | std::views::reverse) {
+    if (status.ok()) status = observer->AfterPass(point, report);
+  }
+  if (!status.ok()) {
+    report.remarks.push_back({Remark::Kind::kFailed, report.pass,
+                              GetContext(status, ErrorContext::kNode).value_or(""),
+                              std::string(status.message())});
     return WithContext(std::move(status), ErrorContext::kPass, pass.name);
-  };
-  if (options_.before_pass) {
-    LATHE_RETURN_IF_ERROR(options_.before_pass({position, pass.name, *model_}));
-  }
-  LATHE_RETURN_IF_ERROR(
-      in_pass(CallPass(item, state.rewriter, state.resources, state.bodies_only, report)));
-  if (options_.verify) {
-    const Status valid = options_.verify(*model_);
-    if (!valid.ok()) {
-      return in_pass(InternalError("leaves a broken model: {}", FormatError(valid)));
-    }
-  }
-  if (options_.after_pass) {
-    LATHE_RETURN_IF_ERROR(options_.after_pass({position, pass.name, *model_, report.changed}));
   }
   ApplyPass(pass, report.changed, state.facts);
   return report.changed;

@@ -253,6 +253,24 @@ void Print(const std::vector<PipelineItem>& items, std::string& text) {
   }
 }
 
+std::vector<PipelineItem> ItemsFrom(const std::vector<PipelineItem>& items,
+                                    std::span<const size_t> path) {
+  const auto first = items.begin() + static_cast<std::ptrdiff_t>(path.front());
+  if (path.size() == 1) return {first, items.end()};
+  std::vector<PipelineItem> result = ItemsFrom(first->items, path.subspan(1));
+  if (result == first->items) {
+    result = {*first};
+  } else if (first->group->kind == GroupKind::kFixpoint) {
+    result.push_back(*first);
+  } else {
+    PipelineItem begun = *first;
+    begun.items = std::move(result);
+    result = {std::move(begun)};
+  }
+  result.insert(result.end(), first + 1, items.end());
+  return result;
+}
+
 }  // namespace
 
 StatusOr<Pipeline> Pipeline::Parse(std::string_view text, const PassRegistry& registry) {
@@ -266,6 +284,12 @@ void Pipeline::Add(const PassDescriptor& pass, OptionValues options) {
   item.pass = &pass;
   item.options = std::move(options);
   items_.push_back(std::move(item));
+}
+
+Pipeline Pipeline::From(std::span<const size_t> path) const {
+  Pipeline rest;
+  rest.items_ = ItemsFrom(items_, path);
+  return rest;
 }
 
 std::string Pipeline::ToText() const {

@@ -51,6 +51,11 @@ class Pipeline {
 
   const std::vector<PipelineItem>& items() const { return items_; }
 
+  // What is left to run from the item at `path` on, that item included: path[0] is its place among
+  // the items, path[1] its place in that group, ... (there must be such an item). Groups that have
+  // begun keep their other items; a fixpoint gives the rest of its round and then itself.
+  Pipeline From(std::span<const size_t> path) const;
+
   // Text that parses to an equal pipeline; options at their default are left out.
   std::string ToText() const;
 

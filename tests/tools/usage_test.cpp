@@ -92,7 +92,7 @@ TEST(Usage, AWrongOrderIsRefusedAndNothingIsWritten) {
 TEST(Usage, AnUnknownPassToDescribe) {
   const TestFolder folder;
   ExpectUsageError(folder, {"passes", "fuse-conv"},
-                   "there is no pass 'fuse-conv'; did you mean 'fuse-conv-bn'?");
+                   "there is no pass or pipeline 'fuse-conv'; did you mean 'fuse-conv-bn'?");
 }
 
 }  // namespace
