@@ -119,6 +119,7 @@ const PassDescriptor& EliminateIdentityPass() {
       .preserves = {facts::kShapesInferred, facts::kQuantPointsMarked, facts::kCalibrated,
                     facts::kSearchNInserted, facts::kSparsityApplied, facts::kAscendLowered},
       .run = Run,
+      .scope = PassScope::kGraphs,
   };
   return kPass;
 }

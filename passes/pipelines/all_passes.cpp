@@ -15,6 +15,7 @@
 #include "lathe/passes/lowering/quantize_weights.h"
 #include "lathe/passes/lowering/share_ascend_quant.h"
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
+#include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
@@ -43,6 +44,12 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &TransposeGemmWeightPass(),
        }) {
     LATHE_RETURN_IF_ERROR(registry.Add(*pass));
+  }
+  // One that names another comes after it.
+  for (const PipelineDescriptor* pipeline : {
+           &PreparePipelineDescriptor(),
+       }) {
+    LATHE_RETURN_IF_ERROR(registry.AddPipeline(*pipeline));
   }
   return OkStatus();
 }

@@ -47,7 +47,9 @@ class Driver {
   // Returns the number of nodes.
   int64_t PushAll() {
     std::vector<ir::Graph*> graphs = context_.model().AllGraphs();
-    std::erase_if(graphs, [&](const ir::Graph* graph) { return !IsVisited(*graph, options_); });
+    std::erase_if(graphs, [&](const ir::Graph* graph) {
+      return !context_.Visits(*graph) || !IsVisited(*graph, options_);
+    });
     if (options_.backward) std::ranges::reverse(graphs);
     int64_t nodes = 0;
     for (const ir::Graph* graph : graphs) {
@@ -69,7 +71,10 @@ class Driver {
       if (item.node == nullptr) return OkStatus();
       const ir::NodeId id = item.node->id();
       // An edit may have queued a node of a graph that is not to be visited.
-      if (IsVisited(*item.node->graph(), options_)) LATHE_RETURN_IF_ERROR(Visit(*item.node));
+      const ir::Graph& graph = *item.node->graph();
+      if (context_.Visits(graph) && IsVisited(graph, options_)) {
+        LATHE_RETURN_IF_ERROR(Visit(*item.node));
+      }
       if (!options_.to_fixed_point) continue;
       if (context_.model().FindNode(id) != nullptr) worklist_.PassOn(item);
       if (result_.applied > most_applications_) return DoesNotEnd();
