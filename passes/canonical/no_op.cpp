@@ -43,8 +43,9 @@ RewriteRule NoOpRule(std::string_view name, std::initializer_list<std::string_vi
 }
 
 StatusOr<bool> ApplyNoOpRules(const std::vector<RewriteRule>& rules, PassContext& context) {
-  LATHE_ASSIGN_OR_RETURN(const RewriteResult result,
-                         ApplyRules(rules, context, {.remark_refusals = false}));
+  LATHE_ASSIGN_OR_RETURN(
+      const RewriteResult result,
+      ApplyRules(rules, context, {.remarks = RewriteOptions::Remarks::kApplied}));
   return result.changed();
 }
 

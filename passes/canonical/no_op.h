@@ -23,7 +23,7 @@ RewriteRule NoOpRule(std::string_view name, std::initializer_list<std::string_vi
                      std::string_view condition, SameValue same);
 
 // Applies rules of this kind in one walk forward: a node is looked at after its operands were, so
-// nothing is left for a second walk. O(nodes).
+// nothing is left for a second walk. Refusals are no remarks: hardly any Mul is by one. O(nodes).
 StatusOr<bool> ApplyNoOpRules(const std::vector<RewriteRule>& rules, PassContext& context);
 
 // The parts of a descriptor that all of these passes share.
