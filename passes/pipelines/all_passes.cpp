@@ -1,12 +1,25 @@
 #include "lathe/passes/pipelines/all_passes.h"
 
+#include "lathe/passes/canonical/convert_batch_norm.h"
+#include "lathe/passes/canonical/convert_matmul_add.h"
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
 #include "lathe/passes/canonical/fold_weights.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/infer_shapes.h"
+#include "lathe/passes/canonical/merge_casts.h"
+#include "lathe/passes/canonical/merge_concats.h"
+#include "lathe/passes/canonical/merge_pads.h"
+#include "lathe/passes/canonical/merge_reduces.h"
+#include "lathe/passes/canonical/merge_reshapes.h"
+#include "lathe/passes/canonical/merge_slices.h"
+#include "lathe/passes/canonical/merge_squeezes.h"
+#include "lathe/passes/canonical/merge_transposes.h"
 #include "lathe/passes/canonical/name_nodes.h"
+#include "lathe/passes/fusion/fuse_affine_after.h"
+#include "lathe/passes/fusion/fuse_affine_before.h"
 #include "lathe/passes/fusion/fuse_conv_bn.h"
+#include "lathe/passes/fusion/fuse_pad.h"
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
 #include "lathe/passes/lowering/insert_ascend_quant.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
@@ -23,12 +36,17 @@ namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
+           &ConvertBatchNormPass(),
+           &ConvertMatMulAddPass(),
            &EliminateDeadNodesPass(),
            &EliminateIdentityPass(),
            &FakeQuantizeWeightsPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),
+           &FuseAffineAfterPass(),
+           &FuseAffineBeforePass(),
            &FuseConvBnPass(),
+           &FusePadPass(),
            &InferShapesPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
@@ -36,6 +54,14 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &LowerToDeployPass(),
            &LowerToFakeQuantPass(),
            &MarkQuantPointsPass(),
+           &MergeCastsPass(),
+           &MergeConcatsPass(),
+           &MergePadsPass(),
+           &MergeReducesPass(),
+           &MergeReshapesPass(),
+           &MergeSlicesPass(),
+           &MergeSqueezesPass(),
+           &MergeTransposesPass(),
            &NameNodesPass(),
            &QuantizeBiasPass(),
            &QuantizeWeightsPass(),
