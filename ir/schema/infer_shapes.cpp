@@ -566,6 +566,12 @@ void Inferencer::InferGraph(const Graph& graph, Scope& scope) {
 
 // ---- The model ----
 
+// The file says what the main graph gives.
+bool IsDeclaredOutput(const Value& value) {
+  return value.is_graph_output() && value.graph()->owner() == nullptr &&
+         value.graph()->function() == nullptr && value.type().kind != Type::Kind::kUnknown;
+}
+
 void Inferencer::Commit(const Scope& scope) {
   for (ValueId id = 0; id < model_.value_id_end(); ++id) {
     Value* value = model_.FindValue(id);
@@ -573,6 +579,7 @@ void Inferencer::Commit(const Scope& scope) {
     if (value == nullptr || value->name().empty()) continue;
     const auto it = scope.types.find(id);
     if (it == scope.types.end() || it->second == value->type_ref()) continue;
+    if (!options_.list_types && IsDeclaredOutput(*value)) continue;
     rewriter_.SetType(*value, it->second);
     ++result_.changed;
   }

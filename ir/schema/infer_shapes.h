@@ -15,7 +15,8 @@ struct InferShapesOptions {
   // node) is an error instead of an entry in `conflicts`.
   bool strict = false;
   // Give every named result of the main graph and its bodies a value_info entry, so that an
-  // exported file shows the types.
+  // exported file shows the types. Without it, the graph's outputs keep the types that are
+  // declared.
   bool list_types = false;
   // Leave out operators whose results are known down to the last extent: nothing can be learnt
   // about them, but contradictions are not found.

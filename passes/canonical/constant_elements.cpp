@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <optional>
 
 namespace lathe::passes {
 namespace {
@@ -87,15 +88,6 @@ bool AllElementsAre(const ir::Tensor& tensor, Element element) {
     if (std::memcmp(bytes->data() + i, &*wanted, width) != 0) return false;
   }
   return true;
-}
-
-std::optional<std::vector<int64_t>> ConstantIntegers(const ir::Value* value, int64_t most) {
-  if (value == nullptr) return std::nullopt;
-  const ir::Tensor tensor = value->ConstantTensor();
-  if (!tensor || tensor.num_elements() > most) return std::nullopt;
-  StatusOr<std::vector<int64_t>> integers = tensor.ValuesAsInt64();
-  if (!integers.ok()) return std::nullopt;
-  return *std::move(integers);
 }
 
 }  // namespace lathe::passes

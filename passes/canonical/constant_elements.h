@@ -1,10 +1,6 @@
 // Questions about the elements of constants.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <vector>
-
 #include "lathe/ir/value.h"
 
 namespace lathe::passes {
@@ -22,9 +18,5 @@ enum class Element {
 // integers of at least 8 bits; false for other types (and where the type has no such value) and for
 // data that cannot be read. A tensor without elements has it. O(elements), up to the first other.
 bool AllElementsAre(const ir::Tensor& tensor, Element element);
-
-// The integers of a constant of an integer type; nothing when the value is not constant, cannot be
-// read or has more than `most` elements. O(elements).
-std::optional<std::vector<int64_t>> ConstantIntegers(const ir::Value* value, int64_t most = 4096);
 
 }  // namespace lathe::passes

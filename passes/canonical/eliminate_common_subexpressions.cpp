@@ -170,7 +170,10 @@ class Merger {
   }
 
   Status VisitNode(ir::Node& node) {
-    for (ir::Graph* body : node.bodies()) LATHE_RETURN_IF_ERROR(Visit(*body));
+    if (node.has_bodies()) {
+      for (ir::Graph* body : node.bodies()) LATHE_RETURN_IF_ERROR(Visit(*body));
+      return OkStatus();
+    }
     if (node.Is("Constant")) return VisitConstant(node);
     if (!IsPureCached(node)) return OkStatus();
     std::vector<Operand> operands;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "lathe/ir/schema/operator_schema.h"
-#include "lathe/passes/canonical/opset.h"
+#include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/core/facts.h"
 
 namespace lathe::passes {

@@ -1,7 +1,7 @@
 #include "lathe/passes/canonical/eliminate_nop_clip.h"
 
 #include "lathe/passes/canonical/constant_elements.h"
-#include "lathe/passes/canonical/opset.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {

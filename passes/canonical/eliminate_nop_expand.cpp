@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "lathe/passes/canonical/constant_elements.h"
 #include "lathe/passes/canonical/equal_shapes.h"
-#include "lathe/passes/canonical/opset.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {
@@ -31,7 +30,7 @@ ir::Value* RepeatsNothing(const ir::Node& node) {
   // Tile had other operands before operator set 6.
   if (node.Is("Tile") && OpsetOf(node) < 6) return nullptr;
   if (EqualTensorTypes(node.output()->type(), input->type())) return input;
-  const auto integers = ConstantIntegers(node.input(1));
+  const auto integers = ConstantInts(node.input(1));
   if (!AllOnes(integers)) return nullptr;
   const bool fits = node.Is("Tile") || static_cast<int>(integers->size()) <= input->type().rank();
   return fits ? input : nullptr;

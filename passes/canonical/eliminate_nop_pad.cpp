@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lathe/passes/canonical/constant_elements.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {
@@ -24,7 +24,7 @@ ir::Value* PadsNothing(const ir::Node& pad) {
   if (pad.FindAttribute("pads") != nullptr) {
     pads = pad.IntsAttribute("pads");
   } else {
-    pads = ConstantIntegers(pad.input(1));
+    pads = ConstantInts(pad.input(1));
   }
   const bool none = pads && std::ranges::all_of(*pads, [](int64_t each) { return each == 0; });
   return none ? input : nullptr;

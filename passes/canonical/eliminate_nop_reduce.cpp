@@ -1,7 +1,7 @@
 #include "lathe/passes/canonical/eliminate_nop_reduce.h"
 
-#include "lathe/passes/canonical/constant_elements.h"
 #include "lathe/passes/canonical/equal_shapes.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {
@@ -23,7 +23,7 @@ Conditions, one of:
 bool HasNoAxes(const ir::Node& reduce) {
   if (reduce.IntAttribute("noop_with_empty_axes", 0) == 0) return false;
   if (const ir::Value* axes = reduce.input(1)) {
-    const auto constant = ConstantIntegers(axes);
+    const auto constant = ConstantInts(axes);
     return constant && constant->empty();
   }
   return reduce.IntsAttribute("axes").empty();

@@ -1,7 +1,7 @@
 #include "lathe/passes/canonical/eliminate_nop_reshape.h"
 
-#include "lathe/passes/canonical/constant_elements.h"
 #include "lathe/passes/canonical/equal_shapes.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {
@@ -24,7 +24,7 @@ Conditions, one of:
 // Every extent stays: 0 (where it stands for the operand's own), the number itself, and -1 once all
 // others stay.
 bool KeepsExtents(const ir::Node& reshape, const ir::Type& type) {
-  const auto extents = ConstantIntegers(reshape.input(1));
+  const auto extents = ConstantInts(reshape.input(1));
   if (!extents || !type.is_tensor() || !type.has_rank() || extents->size() != type.shape->size()) {
     return false;
   }
@@ -60,7 +60,7 @@ ir::Value* SameShape(const ir::Node& node) {
     return type.rank() == 2 && node.IntAttribute("axis", 1) == 1 ? input : nullptr;
   }
   if (node.Is("Unsqueeze")) {
-    const auto axes = ConstantIntegers(node.input(1));
+    const auto axes = ConstantInts(node.input(1));
     return axes && axes->empty() ? input : nullptr;
   }
   return nullptr;

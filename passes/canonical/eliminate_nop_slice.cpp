@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "lathe/passes/canonical/constant_elements.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {
@@ -38,14 +38,14 @@ std::optional<Slices> SlicesOf(const ir::Node& node) {
     slices.ends = node.IntsAttribute("ends");
     if (node.FindAttribute("axes") != nullptr) axes = node.IntsAttribute("axes");
   } else {
-    auto starts = ConstantIntegers(node.input(1));
-    auto ends = ConstantIntegers(node.input(2));
+    auto starts = ConstantInts(node.input(1));
+    auto ends = ConstantInts(node.input(2));
     if (!starts || !ends) return std::nullopt;
     slices.starts = *std::move(starts);
     slices.ends = *std::move(ends);
-    if (node.input(3) != nullptr && !(axes = ConstantIntegers(node.input(3)))) return std::nullopt;
+    if (node.input(3) != nullptr && !(axes = ConstantInts(node.input(3)))) return std::nullopt;
     if (node.input(4) != nullptr) {
-      const auto steps = ConstantIntegers(node.input(4));
+      const auto steps = ConstantInts(node.input(4));
       if (!steps || steps->size() != slices.starts.size()) return std::nullopt;
       for (const int64_t step : *steps) {
         if (step != 1) return std::nullopt;

@@ -10,7 +10,7 @@
 
 #include "lathe/ir/schema/operator_schema.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
-#include "lathe/passes/canonical/opset.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {

@@ -24,7 +24,8 @@ Conditions:
 With `skip-known`, operators whose results are known down to the last extent are left out: a second run costs
 little then, but finds no contradictions.
 
-With `list` (the default) an exported file shows the types, as entries of the graph's value_info.
+With `list` (the default) an exported file shows the types, as entries of the graph's value_info, and the graph's outputs get the
+more precise types. Without it nothing shows in the file.
 )";
 
 // Entries that other tools see.

@@ -3,17 +3,11 @@
 #include <algorithm>
 
 #include "lathe/passes/canonical/hand_on.h"
+#include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/core/facts.h"
 
 namespace lathe::passes {
 namespace {
-
-// Inside a local function: an attribute that a call gives, whose value is not known here.
-bool HasReference(const ir::Node& node) {
-  return std::ranges::any_of(node.attributes(), [](const ir::Attribute& attribute) {
-    return !attribute.reference.empty();
-  });
-}
 
 bool OnlyFirstResultIsUsed(const ir::Node& node) {
   return std::ranges::none_of(node.outputs().subspan(1), &ir::Value::has_uses);
@@ -24,15 +18,16 @@ bool OnlyFirstResultIsUsed(const ir::Node& node) {
 RewriteRule NoOpRule(std::string_view name, std::initializer_list<std::string_view> operators,
                      std::string_view condition, SameValue same) {
   const std::vector<std::string> names(operators.begin(), operators.end());
-  Pattern pattern =
-      Pattern(names)
-          .Where(condition,
-                 [same](const ir::Node& node) {
-                   return node.num_outputs() != 0 && !HasReference(node) && same(node) != nullptr;
-                 })
-          .Where("only the first result is used", OnlyFirstResultIsUsed)
-          .Where("no graph output loses its producer",
-                 [same](const ir::Node& node) { return CanHandOn(*node.output(), *same(node)); });
+  Pattern pattern = Pattern(names)
+                        .Where(condition,
+                               [same](const ir::Node& node) {
+                                 return node.num_outputs() != 0 && !HasUnknownAttributes(node) &&
+                                        same(node) != nullptr;
+                               })
+                        .Where("only the first result is used", OnlyFirstResultIsUsed)
+                        .Where("no graph output loses its producer", [same](const ir::Node& node) {
+                          return CanHandOn(*node.output(), *same(node));
+                        });
   return {name, std::move(pattern), [same](const Match& match, PassContext& context) {
             ir::Node& node = match.root();
             HandOn(context.rewriter(), *node.output(), *same(node));

@@ -13,13 +13,22 @@ namespace lathe::passes {
 //                          show more; types are not listed, a file stays as small as it was
 //     eliminate-no-ops, eliminate-zero-additions
 //                          before what looks at operators in a row, since they stand between
+//     merge-*              operators in a row, before the fusions, which look for one
+//     fuse-pad             before the other fusions: a layer's weights do not show in it
+//     fuse-conv-bn         before convert-batch-norm, which takes what it leaves
+//     convert-batch-norm   before the affine fusions, which take its Mul and Add
+//     fuse-affine-after, fuse-affine-before
+//                          after first: it is exact for every layer
+//     convert-matmul-add   after them, since Gemm has no batch
 //     eliminate-common-subexpressions
-//                          after them, since nodes that differ by a no-op are equal then
+//                          after all that makes different nodes equal
 //     eliminate-dead-nodes last: what the others left without a use
 inline constexpr std::string_view kCanonicalizePipeline =
     "eliminate-dead-nodes,"
     "fixpoint(infer-shapes{list=false,skip-known=true},eliminate-no-ops,eliminate-zero-additions,"
-    "eliminate-common-subexpressions,eliminate-dead-nodes)";
+    "merge-casts,merge-transposes,merge-squeezes,merge-reshapes,merge-slices,merge-pads,"
+    "merge-concats,merge-reduces,fuse-pad,fuse-conv-bn,convert-batch-norm,fuse-affine-after,"
+    "fuse-affine-before,convert-matmul-add,eliminate-common-subexpressions,eliminate-dead-nodes)";
 const PipelineDescriptor& CanonicalizePipelineDescriptor();
 
 }  // namespace lathe::passes

@@ -70,6 +70,18 @@ TEST(InferShapes, ValuesOfKnownShapesAreStillFollowed) {
   EXPECT_THAT(StaticShape(*y), ElementsAre(2, 3, 4));
 }
 
+TEST(InferShapes, DeclaredOutputsStayUnlessTypesAreListed) {
+  for (const bool list : {false, true}) {
+    ConvNet net;
+    const ir::Type* declared =
+        net.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, std::nullopt));
+    net.rewriter().SetType(*net.y, declared);
+    EXPECT_TRUE(RunPass(net.model(), fmt::format("infer-shapes{{list={}}}", list)).changed);
+    EXPECT_EQ(net.y->type_ref() == declared, !list);
+    EXPECT_THAT(StaticShape(*net.conv), ElementsAre(1, 8, 2, 2));
+  }
+}
+
 TEST(InferShapes, OmittedOutputsAreNoValues) {
   GraphBuilder net;
   ir::Node* gru = net.Node(
