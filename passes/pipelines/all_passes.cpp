@@ -2,9 +2,14 @@
 
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
+#include "lathe/passes/canonical/fold_constants.h"
+#include "lathe/passes/canonical/fold_shapes.h"
 #include "lathe/passes/canonical/fold_weights.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/infer_shapes.h"
+#include "lathe/passes/canonical/inline_functions.h"
+#include "lathe/passes/canonical/inline_if.h"
+#include "lathe/passes/canonical/inline_loop.h"
 #include "lathe/passes/canonical/name_nodes.h"
 #include "lathe/passes/fusion/fuse_conv_bn.h"
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
@@ -26,10 +31,15 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &EliminateDeadNodesPass(),
            &EliminateIdentityPass(),
            &FakeQuantizeWeightsPass(),
+           &FoldConstantsPass(),
+           &FoldShapesPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),
            &FuseConvBnPass(),
            &InferShapesPass(),
+           &InlineFunctionsPass(),
+           &InlineIfPass(),
+           &InlineLoopPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
            &InsertCalibrationPass(),
