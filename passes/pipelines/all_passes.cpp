@@ -22,9 +22,14 @@
 #include "lathe/passes/canonical/eliminate_nop_transpose.h"
 #include "lathe/passes/canonical/eliminate_nop_variadic.h"
 #include "lathe/passes/canonical/eliminate_zero_additions.h"
+#include "lathe/passes/canonical/fold_constants.h"
+#include "lathe/passes/canonical/fold_shapes.h"
 #include "lathe/passes/canonical/fold_weights.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/infer_shapes.h"
+#include "lathe/passes/canonical/inline_functions.h"
+#include "lathe/passes/canonical/inline_if.h"
+#include "lathe/passes/canonical/inline_loop.h"
 #include "lathe/passes/canonical/merge_casts.h"
 #include "lathe/passes/canonical/merge_concats.h"
 #include "lathe/passes/canonical/merge_pads.h"
@@ -79,6 +84,8 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &EliminateNopVariadicPass(),
            &EliminateZeroAdditionsPass(),
            &FakeQuantizeWeightsPass(),
+           &FoldConstantsPass(),
+           &FoldShapesPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),
            &FuseAffineAfterPass(),
@@ -86,6 +93,9 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &FuseConvBnPass(),
            &FusePadPass(),
            &InferShapesPass(),
+           &InlineFunctionsPass(),
+           &InlineIfPass(),
+           &InlineLoopPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
            &InsertCalibrationPass(),
