@@ -9,14 +9,20 @@ const PipelineDescriptor& CanonicalizePipelineDescriptor() {
       .description = R"(
 Brings a graph into the plainest form that computes the same:
 
-- eliminate-dead-nodes comes first: what nothing needs is not worth a look.
-- Then, until nothing changes: infer-shapes comes before everything that decides by shape, and again, since a
-  rewrite may show more (the types are not listed in the file); eliminate-no-ops and eliminate-zero-additions
-  come before what looks at operators in a row, since they stand between; merge-* make one operator of several
-  before the fusions look for it; fuse-pad, fuse-conv-bn, convert-batch-norm, fuse-affine-after and
-  fuse-affine-before bring into weights what can go there, in this order, since each takes what the one before
-  leaves; convert-matmul-add comes after them; eliminate-common-subexpressions after all that makes different
-  nodes equal; eliminate-dead-nodes takes what the others left without a use.
+- inline-functions comes first, since no other pass looks into a call; then eliminate-dead-nodes: what nothing
+  needs is not worth a look.
+- The rest runs until nothing changes.
+- infer-shapes comes before everything that decides by shape, and in each round, since a rewrite may show more. The
+  types are not listed in the file.
+- fold-constants comes before what asks whether an operand is constant, and fold-shapes after it, for what types say
+  and constants do not; inline-if and inline-loop after both, which may make a condition constant.
+- eliminate-no-ops and eliminate-zero-additions come before what looks at operators in a row, since they stand
+  between.
+- merge-* make one operator of several in a row, before the fusions, which look for one.
+- fuse-pad, fuse-conv-bn, convert-batch-norm, fuse-affine-after and fuse-affine-before bring into weights what can go
+  there, each taking what the one before leaves; convert-matmul-add comes after them, since Gemm has no batch.
+- eliminate-common-subexpressions comes after all that makes different nodes equal.
+- eliminate-dead-nodes comes last, for what the others left without a use.
 
 Names and types of inputs and outputs stay. A second run changes nothing.
 )",

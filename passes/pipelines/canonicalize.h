@@ -7,10 +7,15 @@
 
 namespace lathe::passes {
 
-//   eliminate-dead-nodes   first: what nothing needs is not worth a look
+//   inline-functions       first: no other pass looks into a call
+//   eliminate-dead-nodes   what nothing needs is not worth a look
 //   the round, until nothing changes:
 //     infer-shapes         before everything that decides by shape, and again, since a rewrite may
 //                          show more; types are not listed, a file stays as small as it was
+//     fold-constants       before what asks whether an operand is constant
+//     fold-shapes          after it: what types say and constants do not
+//     inline-if, inline-loop
+//                          after both, which may make the condition constant
 //     eliminate-no-ops, eliminate-zero-additions
 //                          before what looks at operators in a row, since they stand between
 //     merge-*              operators in a row, before the fusions, which look for one
@@ -24,11 +29,12 @@ namespace lathe::passes {
 //                          after all that makes different nodes equal
 //     eliminate-dead-nodes last: what the others left without a use
 inline constexpr std::string_view kCanonicalizePipeline =
-    "eliminate-dead-nodes,"
-    "fixpoint(infer-shapes{list=false,skip-known=true},eliminate-no-ops,eliminate-zero-additions,"
-    "merge-casts,merge-transposes,merge-squeezes,merge-reshapes,merge-slices,merge-pads,"
-    "merge-concats,merge-reduces,fuse-pad,fuse-conv-bn,convert-batch-norm,fuse-affine-after,"
-    "fuse-affine-before,convert-matmul-add,eliminate-common-subexpressions,eliminate-dead-nodes)";
+    "inline-functions,eliminate-dead-nodes,"
+    "fixpoint(infer-shapes{list=false,skip-known=true},fold-constants,fold-shapes,inline-if,"
+    "inline-loop,eliminate-no-ops,eliminate-zero-additions,merge-casts,merge-transposes,"
+    "merge-squeezes,merge-reshapes,merge-slices,merge-pads,merge-concats,merge-reduces,fuse-pad,"
+    "fuse-conv-bn,convert-batch-norm,fuse-affine-after,fuse-affine-before,convert-matmul-add,"
+    "eliminate-common-subexpressions,eliminate-dead-nodes)";
 const PipelineDescriptor& CanonicalizePipelineDescriptor();
 
 }  // namespace lathe::passes
