@@ -9,6 +9,12 @@
 namespace lathe::passes {
 namespace {
 
+// What is marked as a quantisation point has to stay where it is.
+bool HasMarkedOperand(const ir::Node& node) {
+  return std::ranges::any_of(node.inputs(),
+                             [](const ir::Use& use) { return !use.annotation().empty(); });
+}
+
 bool OnlyFirstResultIsUsed(const ir::Node& node) {
   return std::ranges::none_of(node.outputs().subspan(1), &ir::Value::has_uses);
 }
@@ -24,6 +30,8 @@ RewriteRule NoOpRule(std::string_view name, std::initializer_list<std::string_vi
                                  return node.num_outputs() != 0 && !HasUnknownAttributes(node) &&
                                         same(node) != nullptr;
                                })
+                        .Where("no operand is marked",
+                               [](const ir::Node& node) { return !HasMarkedOperand(node); })
                         .Where("only the first result is used", OnlyFirstResultIsUsed)
                         .Where("no graph output loses its producer", [same](const ir::Node& node) {
                           return CanHandOn(*node.output(), *same(node));

@@ -18,7 +18,8 @@ namespace lathe::passes {
 using SameValue = ir::Value* (*)(const ir::Node& node);
 
 // A rule that puts the value in the place of the node's result, and erases the node. `condition`
-// says when, for messages: "adds zeros". Further results must be unused.
+// says when, for messages: "adds zeros". Further results must be unused, and no operand
+// marked as a quantisation point.
 RewriteRule NoOpRule(std::string_view name, std::initializer_list<std::string_view> operators,
                      std::string_view condition, SameValue same);
 

@@ -754,6 +754,14 @@ TEST(NoOps, AnInputIsNoOutput) {
   EXPECT_TRUE(report.remarks.empty());
 }
 
+TEST(NoOps, AQuantisationPointStays) {
+  Net net;
+  ir::Value* v = net.One("MaxPool", {net.x}, {{"kernel_shape", Ints{1, 1}}});
+  net.rewriter().SetAnnotation(v->producer()->inputs()[0], net.model().Intern("quantise"));
+  net.Output(net.Op("Erf", "y", {v}));
+  EXPECT_FALSE(RunPass(net.model(), "eliminate-no-ops").changed);
+}
+
 TEST(NoOps, AnAttributeOfAFunctionsCallIsNotKnown) {
   for (const bool reference : {false, true}) {
     GraphBuilder net;
