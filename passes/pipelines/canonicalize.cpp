@@ -9,7 +9,9 @@ const PipelineDescriptor& CanonicalizePipelineDescriptor() {
       .description = R"(
 Brings a graph into the plainest form that computes the same:
 
-- inline-functions comes first, since no other pass looks into a call; then eliminate-dead-nodes: what nothing
+- freeze-inputs comes first, for models of IR version 3 and older: their constants are inputs, and no pass could make
+  a constant. Newer models keep their inputs and defaults.
+- inline-functions comes early, since no other pass looks into a call; then eliminate-dead-nodes: what nothing
   needs is not worth a look.
 - The rest runs until nothing changes.
 - infer-shapes comes before everything that decides by shape, and in each round, since a rewrite may show more. The
@@ -24,7 +26,7 @@ Brings a graph into the plainest form that computes the same:
 - eliminate-common-subexpressions comes after all that makes different nodes equal.
 - eliminate-dead-nodes comes last, for what the others left without a use.
 
-Names and types of inputs and outputs stay. A second run changes nothing.
+Names and types of outputs stay, and of inputs, but for the constants among them in models of IR version 3. A second run changes nothing.
 )",
       .text = kCanonicalizePipeline,
   };

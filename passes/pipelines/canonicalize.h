@@ -7,7 +7,9 @@
 
 namespace lathe::passes {
 
-//   inline-functions       first: no other pass looks into a call
+//   freeze-inputs          first, and of old models only: their constants are inputs, and no pass
+//                          could make a constant
+//   inline-functions       early: no other pass looks into a call
 //   eliminate-dead-nodes   what nothing needs is not worth a look
 //   the round, until nothing changes:
 //     infer-shapes         before everything that decides by shape, and again, since a rewrite may
@@ -29,7 +31,7 @@ namespace lathe::passes {
 //                          after all that makes different nodes equal
 //     eliminate-dead-nodes last: what the others left without a use
 inline constexpr std::string_view kCanonicalizePipeline =
-    "inline-functions,eliminate-dead-nodes,"
+    "freeze-inputs{old-only=true},inline-functions,eliminate-dead-nodes,"
     "fixpoint(infer-shapes{list=false,skip-known=true},fold-constants,fold-shapes,inline-if,"
     "inline-loop,eliminate-no-ops,eliminate-zero-additions,merge-casts,merge-transposes,"
     "merge-squeezes,merge-reshapes,merge-slices,merge-pads,merge-concats,merge-reduces,fuse-pad,"
