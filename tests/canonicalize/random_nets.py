@@ -12,7 +12,7 @@ from builder import Graph, elem, feed_of, random_array
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 F16, F32, F64, I32, I64, U8, BOOL = map(np.dtype, (np.float16, np.float32, np.float64, np.int32, np.int64, np.uint8, bool))
-OPSETS = [9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22]
+OPSETS = [8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22]
 INT_MAX = 2**63 - 1
 LARGEST = 4000  # elements of one value, where its free dimension is 3
 
@@ -143,7 +143,7 @@ class Grower:
             name = graph.op("Constant", [], **{kind: array.tolist()})
         elif way < 0.95:
             name = graph.op("Identity", [graph.const(array)])
-        elif array.size and array.size == np.count_nonzero(array == array.flat[0]) and array.dtype in (F32, I64):
+        elif graph.opset >= 9 and array.size and array.size == np.count_nonzero(array == array.flat[0]) and array.dtype in (F32, I64):
             shape = graph.const(np.array(array.shape, np.int64))
             fill = numpy_helper.from_array(array.reshape(-1)[:1].copy())
             name = graph.op("ConstantOfShape", [shape], value=fill)
@@ -238,6 +238,8 @@ class Grower:
         kind = self.rng.choice(["Relu", "Abs", "Neg", "Neg", "Sign", "Floor", "Ceil"])
         if kind in ("Sign", "Floor", "Ceil") and not x.exact:
             raise Unsuitable
+        if kind == "Sign" and self.graph.opset < 9:
+            raise Unsuitable
         y = x.like(self.graph.op(kind, [x.name]))
         self.add(y)
         if self.chance(0.5):
@@ -282,7 +284,7 @@ class Grower:
     def step_unary(self):
         x = self.floating()
         kind = self.rng.choice(["Tanh", "Sigmoid", "Sin", "Softplus", "Erf", "LeakyRelu", "HardSigmoid", "Elu", "Sqrt"])
-        if x.dtype != F32 and kind not in ("Tanh", "Sigmoid"):
+        if x.dtype != F32 and kind not in ("Tanh", "Sigmoid") or kind == "Erf" and self.graph.opset < 9:
             raise Unsuitable
         source = self.graph.op("Abs", [x.name]) if kind == "Sqrt" else x.name
         self.add(x.like(self.graph.op(kind, [source]), exact=False))
@@ -314,11 +316,13 @@ class Grower:
         x = self.pick(lambda value: value.exact and value.dtype in (F32, I64, I32))
         y = self.pick(lambda value: value.exact and value.dtype == x.dtype and broadcast(value.shape, x.shape))
         kind = self.rng.choice(["Greater", "Less", "Equal"])
-        if kind == "Equal" and x.is_float and self.graph.opset < 11:
+        if kind == "Equal" and x.is_float and self.graph.opset < 11 or self.graph.opset < 9:
             raise Unsuitable
         self.add(x.like(self.graph.op(kind, [x.name, y.name]), broadcast(x.shape, y.shape), dtype=BOOL))
 
     def step_where(self):
+        if self.graph.opset < 9:
+            raise Unsuitable
         x = self.pick(lambda value: value.dtype in (F32, I64))
         y = self.pick(lambda value: value.dtype == x.dtype and broadcast(value.shape, x.shape) is not None)
         shape = broadcast(x.shape, y.shape)
@@ -583,7 +587,9 @@ class Grower:
         self.add(Value(y, I64, (Dim(x.rank),) if kind == "Shape" else ()))
 
     def step_fill(self):
-        """Range, ConstantOfShape, Expand of a shape that is computed."""
+        """A tensor of a shape that is computed."""
+        if self.graph.opset < 9:
+            raise Unsuitable
         x = self.pick(lambda value: 1 <= value.rank <= 3)
         shape = self.shape_tensor(x.shape, [x])
         number = numpy_helper.from_array(self.rng.choice([np.array([2], np.int64), np.array([0.5], np.float32)]))

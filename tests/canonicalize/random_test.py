@@ -47,6 +47,10 @@ def parts(model):
         types = {each.name: each for each in onnx.shape_inference.infer_shapes(model).graph.value_info}
         types |= {each.name: each for each in model.graph.output}
         outputs = [types[name] for name in last.output if name in types]
+        for output in outputs:
+            for dim in output.type.tensor_type.shape.dim:
+                if dim.dim_param.startswith("unk__"):
+                    dim.Clear()
         if outputs:
             part.graph.output.extend(outputs)
             yield part
