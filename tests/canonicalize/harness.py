@@ -110,6 +110,7 @@ class Report:
         self.decibels = np.inf
         # ONNX Runtime loaded and ran the model before: without it, only files were compared.
         self.ran = False
+        self.not_run = None
         self.nodes = (0, 0)
 
     def __str__(self):
@@ -180,7 +181,8 @@ class Harness:
         try:
             first = session(str(model))
             wanted = [first.run(None, feed) for feed in feeds]
-        except Exception:  # noqa: BLE001 - what did not run before need not run after
+        except Exception as error:  # noqa: BLE001 - what did not run before need not run after
+            report.not_run = str(error).splitlines()[0]
             return
         report.ran = bool(wanted)
         try:

@@ -139,7 +139,7 @@ def main():
         model = models / f"{stem}.onnx"
         report = harness.check(model, feeds(Data(models), model))
         if not report.ran:
-            report.problems.append("ONNX Runtime does not run the original")
+            report.problems.append(f"ONNX Runtime before: {report.not_run}")
         print(f"{name}: {report}", *report.problems, sep="\n    ", flush=True)
         failed = failed or bool(report.problems)
     sys.exit(1 if failed else 0)
