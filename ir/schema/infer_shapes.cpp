@@ -442,8 +442,14 @@ const onnx::OpSchema* Inferencer::Schema(const Scope& scope, const Node& node) {
   return it->second;
 }
 
-// Deploy graphs put integers into these operators; what comes out is the accumulator.
-bool Accumulates(const Node& node) {
+// Deploy graphs put narrow integers into these operators, which ONNX's own do not take; what comes
+// out is the accumulator. Wider integers are ONNX's: MatMul and Gemm of int64 give int64.
+bool Accumulates(const Node& node, ElementType operand) {
+  if (!IsInteger(operand)) return false;
+  for (const ElementType wide :
+       {ElementType::kInt32, ElementType::kInt64, ElementType::kUint32, ElementType::kUint64}) {
+    if (operand == wide) return false;
+  }
   for (const std::string_view op : {"Conv", "ConvTranspose", "Gemm", "MatMul", "AveragePool"}) {
     if (node.Is(op)) return true;
   }
@@ -493,8 +499,7 @@ void Inferencer::InferNode(const Node& node, Scope& scope) {
     if (!context.Inferred(body)) InferGraph(*body, scope);
   }
   const Value* first = node.input(0);
-  const bool accumulates =
-      first != nullptr && Accumulates(node) && IsInteger(TypeOf(scope, *first)->element);
+  const bool accumulates = first != nullptr && Accumulates(node, TypeOf(scope, *first)->element);
   for (size_t i = 0; i < node.num_outputs(); ++i) {
     const Type* type = FromTypeProto(model_, context.output(i));
     if (accumulates && type->is_tensor()) {

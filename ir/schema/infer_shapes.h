@@ -42,8 +42,9 @@ struct InferShapesResult {
 // so that a Reshape by computed extents is understood. Symbols stay symbols. Unknown operators and
 // unknown inputs leave results unknown; that is no error. Reads constants of at most 4096 elements,
 // and only those that decide a shape. The results of Conv, ConvTranspose, Gemm, MatMul and
-// AveragePool of integers, which deploy graphs have, are the accumulators: int32.
-// O(nodes), plus the bodies of local functions once a call. Errors: a contradiction when strict.
+// AveragePool of integers of 16 bits or fewer, which deploy graphs have, are the accumulators:
+// int32. O(nodes), plus the bodies of local functions once a call. Errors: a contradiction when
+// strict.
 StatusOr<InferShapesResult> InferShapes(Rewriter& rewriter, const InferShapesOptions& options = {});
 
 }  // namespace lathe::ir
