@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "models"))
 from real_models import Driver, decibels  # noqa: E402
 
 # The pipeline under test, for all tests of this folder.
-PIPELINE = "eliminate-identity,eliminate-dead-nodes,fold-weights,infer-shapes"
+PIPELINE = "canonicalize"
 
 EXACT = 100.0
 # A half has 11 bits: one rounding of each element is an error of about 73 dB, and a fused weight rounds once more.
