@@ -50,6 +50,11 @@ def ints(graph, *numbers):
     return graph.const(np.array(numbers, I64))
 
 
+def apart(g, x):
+    """The same, near enough, as a value of its own: rewrites that need a value with one reader get one."""
+    return g.op("LeakyRelu", [x], alpha=1 + 2.0 ** -g.root.count)
+
+
 def tensor(*numbers, dtype=F32):
     return numpy_helper.from_array(np.array(numbers, dtype))
 
@@ -547,21 +552,28 @@ def mat_mul_add_of(g, dtype):
 def affine_before_conv(g, padding, bias):
     # Where the convolution pads, what is added does not reach the border.
     x = g.input("x", ["N", 3, 5, 5])
-    y = g.op("Mul", [x, rng_const(g, 3, 1, 1, seed=4, scale=0.6)])
-    y = g.op("Add", [y, g.const(np.full([1, 3, 1, 1], bias, F32))])
     size = 3 + 2 * padding
-    ending(g, g.op("Conv", [y, rng_const(g, 4, 3, 3, 3)], pads=[padding] * 4), ["N", 4, size, size])
-    z = g.op("Conv", [y, rng_const(g, 4, 3, 3, 3, seed=7)], auto_pad="SAME_UPPER")
-    ending(g, z, ["N", 4, 5, 5])
+    for window, extent in (({"pads": [padding] * 4}, size), ({"auto_pad": "SAME_UPPER"}, 5), ({"auto_pad": "VALID"}, 3)):
+        y = g.op("Mul", [apart(g, x), rng_const(g, 3, 1, 1, seed=4, scale=0.6)])
+        y = g.op("Add", [y, g.const(np.full([1, 3, 1, 1], bias, F32))])
+        ending(g, g.op("Conv", [y, rng_const(g, 4, 3, 3, 3)], **window), ["N", 4, extent, extent])
 
 
 @trap("layers", ([3, 1, 1],), ([1, 5],), ([5, 1],), ([1],), ([],), ([2, 1, 1, 1],), ([5],))
 def constant_before_conv(g, shape):
     x = g.input("x", [2, 3, 5, 5])
     for op in ("Mul", "Add", "Sub", "Div"):
-        y = g.op(op, [x, rng_const(g, *shape, seed=4, scale=0.6)])
-        ending(g, g.op("Conv", [y, rng_const(g, 6, 1, 3, 3)], group=3), [2, 6, 3, 3])
-        ending(g, g.op("ConvTranspose", [y, rng_const(g, 3, 2, 2, 2)], strides=[2, 2]), [2, 2, 10, 10])
+        for kind, weight, attributes, result in (
+            ("Conv", (4, 3, 3, 3), {}, [2, 4, 3, 3]), ("Conv", (6, 1, 3, 3), {"group": 3}, [2, 6, 3, 3]),
+            ("ConvTranspose", (3, 2, 2, 2), {"strides": [2, 2]}, [2, 2, 10, 10]),
+            ("MatMul", (5, 4), {}, [2, 3, 5, 4])):  # fmt: skip
+            for swapped in (False, True):
+                inputs = [apart(g, x), rng_const(g, *shape, seed=4, scale=0.6)]
+                # A number near zero below the line makes any rounding large.
+                if swapped and op == "Div":
+                    inputs[0] = g.op("Exp", [g.op("Tanh", [inputs[0]])])
+                y = g.op(op, inputs[::-1] if swapped else inputs)
+                ending(g, g.op(kind, [y, rng_const(g, *weight)], **attributes), result)
 
 
 PADS = [([0, 0, 1, 1, 0, 0, 1, 1], 0.0, "constant"), ([0, 0, 1, 0, 0, 0, 0, 2], 0.0, "constant"),
@@ -579,11 +591,14 @@ def pad_before(g, pad, window):
     # All numbers are negative: a zero that a pool sees would be its maximum.
     pads, number, mode = PADS[pad]
     x = g.input("x", [1, 2, 6, 6])
-    y = g.op("Sub", [g.clip(x, -1, 1), g.const(F32(2))])
-    y = g.pad(y, pads, number, mode)
+    negative = g.op("Sub", [g.clip(x, -1, 1), g.const(F32(2))])
+
+    def padded():
+        return g.pad(apart(g, negative), pads, number, mode)
+
     channels = 2 + pads[1] + pads[5]
     if np.isfinite(number):
-        z = g.op("Conv", [y, rng_const(g, 4, channels, 3, 3)], **WINDOWS[window])
+        z = g.op("Conv", [padded(), rng_const(g, 4, channels, 3, 3)], **WINDOWS[window])
         ending(g, z, [None] * 4)
     for kind in ("MaxPool", "AveragePool"):
         for include in (0, 1):
@@ -592,7 +607,7 @@ def pad_before(g, pad, window):
                 continue
             if kind == "AveragePool" and not np.isfinite(number):
                 continue
-            ending(g, g.op(kind, [y], kernel_shape=[3, 3], **count, **WINDOWS[window]), [None] * 4)
+            ending(g, g.op(kind, [padded()], kernel_shape=[3, 3], **count, **WINDOWS[window]), [None] * 4)
 
 
 @trap("pads")
@@ -794,34 +809,38 @@ SLICES = [([0], [INT_MAX], [0], None), ([0], [INT_MAX], [1], [1]), ([-INT_MAX], 
 @trap("layout", *[(i,) for i in range(len(SLICES))])
 def slices(g, number):
     x = g.input("x", [4, 6])
-    once = g.slice(x, *SLICES[number])
-    ending(g, once, [None, None])
     for other in SLICES:
+        once = g.slice(apart(g, x), *SLICES[number])
         ending(g, g.slice(once, *other), [None, None])
+    ending(g, once, [None, None])
 
 
 @trap("layout")
 def slices_of_free_sizes(g):
     x = g.input("x", ["N", 5])
     for starts, ends in (([0], [INT_MAX]), ([0], [2]), ([-1], [INT_MAX]), ([0], [-1]), ([1], [3])):
-        y = g.slice(x, starts, ends, [0])
-        ending(g, y, [None, 5])
-        ending(g, g.slice(y, [0], [1], [0]), [None, 5])
-        ending(g, g.slice(y, [-2], [INT_MAX], [0]), [None, 5])
+        ending(g, g.slice(x, starts, ends, [0]), [None, 5])
+        for second in (([0], [1]), ([-2], [INT_MAX]), ([1], [-1])):
+            ending(g, g.slice(g.slice(apart(g, x), starts, ends, [0]), *second, [0]), [None, 5])
     ending(g, g.op("Slice", [x, ints(g, 0, 0), g.op("Shape", [x])]), ["N", 5])
 
 
 @trap("layout")
 def concats(g):
     x, y = g.input("x", ["N", 3]), g.input("y", ["N", 2])
-    inner = g.op("Concat", [x, y], axis=1)
-    ending(g, g.op("Concat", [inner, x], axis=-1), ["N", 8])
-    ending(g, g.op("Concat", [inner, inner], axis=0), [None, 5])
+    def inner():
+        return g.op("Concat", [apart(g, x), y], axis=1)
+
+    ending(g, g.op("Concat", [inner(), x], axis=-1), ["N", 8])
+    ending(g, g.op("Concat", [x, inner(), inner(), y], axis=1), ["N", 15])
+    ending(g, g.op("Concat", [inner(), inner()], axis=0), [None, 5])
+    whole = inner()
+    ending(g, g.op("Concat", [whole, whole], axis=1), ["N", 10])
     ending(g, g.op("Concat", [g.op("Concat", [x, x], axis=0), g.op("Concat", [x, x], axis=0)], axis=1), [None, 6])
     ending(g, g.op("Concat", [x], axis=1), ["N", 3])
     ending(g, g.op("Concat", [x, g.const(np.zeros((0, 3), F32))], axis=0), ["N", 3])
     # The parts of a split in their order are the whole, in another order they are not.
-    a, b = g.split(inner, [3, 2], 1)
+    a, b = g.split(whole, [3, 2], 1)
     ending(g, g.op("Concat", [a, b], axis=1), ["N", 5])
     ending(g, g.op("Concat", [b, a], axis=1), ["N", 5])
 
@@ -840,17 +859,25 @@ def splits(g):
 def squeezes(g):
     x = g.input("x", ["N", 1, 3, 1])
     # The N may be 1: squeezing all is not squeezing these.
-    ending(g, g.squeeze(g.unsqueeze(x, [0]), [0]), ["N", 1, 3, 1])
-    ending(g, g.squeeze(g.unsqueeze(x, [0, 2]), [0]), [None] * 5)
-    ending(g, g.unsqueeze(g.squeeze(x, [1]), [1]), ["N", 1, 3, 1])
-    ending(g, g.unsqueeze(g.squeeze(x, [1]), [0]), [1, "N", 3, 1])
-    ending(g, g.squeeze(g.squeeze(x, [1]), [2]), ["N", 3])
-    ending(g, g.squeeze(g.squeeze(x, [-1]), [-2]), ["N", 3])
-    ending(g, g.unsqueeze(g.unsqueeze(x, [1]), [0]), [None] * 6)
-    ending(g, g.unsqueeze(g.unsqueeze(x, [-1]), [-1]), [None] * 6)
+    def squeezed(axes):
+        return g.squeeze(apart(g, x), axes)
+
+    def unsqueezed(axes):
+        return g.unsqueeze(apart(g, x), axes)
+
+    for axes in ([0], [1], [-1]):
+        ending(g, g.squeeze(unsqueezed([0]), [0]), ["N", 1, 3, 1])
+        ending(g, g.unsqueeze(squeezed([1]), axes), [None] * 4)
+        ending(g, g.unsqueeze(squeezed([1, 3]), axes), [None] * 3)
+        ending(g, g.unsqueeze(unsqueezed([1]), axes), [None] * 6)
+        ending(g, g.unsqueeze(unsqueezed([0, -1]), [1, *axes] if axes != [1] else [0, 1]), [None] * 8)
+    ending(g, g.squeeze(unsqueezed([0, 2]), [0]), [None] * 5)
+    ending(g, g.squeeze(unsqueezed([0, 2]), [2, -1]), [None] * 4)
+    ending(g, g.squeeze(squeezed([1]), [2]), ["N", 3])
+    ending(g, g.squeeze(squeezed([-1]), [-2]), ["N", 3])
     flat = g.op("Reshape", [x, ints(g, -1, 3)])
-    ending(g, g.squeeze(g.unsqueeze(flat, [2])), None)
-    ending(g, g.op("Identity", [g.squeeze(g.input("one", [1, 1]))]), [])
+    ending(g, g.squeeze(g.unsqueeze(flat, [2]), [2]), [None, 3])
+    ending(g, g.squeeze(g.input("one", [1, 1])), [])
 
 
 @trap("layout")
@@ -901,18 +928,18 @@ def reductions(g, kind):
         ending(g, g.op(kind, [x], noop_with_empty_axes=1), ["N", 1, 4, 3])
         ending(g, g.op(kind, [x, ints(g)], noop_with_empty_axes=1, keepdims=0), ["N", 1, 4, 3])
     for keep in (0, 1):
-        inner = g.op(kind, [x, ints(g, 2)], keepdims=keep)
-        for other in {kind, "ReduceMax"}:
+        for other in (kind, "ReduceMax"):
             for axis in (0, 1, -1):
+                inner = g.op(kind, [apart(g, x), ints(g, 2)], keepdims=keep)
                 ending(g, g.op(other, [inner, ints(g, axis)], keepdims=1 - keep), None)
 
 
 @trap("layout", ("ReduceSum",), ("ReduceMean",), ("ReduceMax",), opset=13)
 def reductions_of_integers(g, kind):
     x = g.input("x", ["N", 2, 3], I32)
-    inner = g.reduce(kind, x, [1], 1)
-    ending(g, g.reduce(kind, inner, [2], 1), ["N", 1, 1], I32)
-    ending(g, g.reduce(kind, inner, [-1], 0), ["N", 1], I32)
+    y = g.op("Neg", [x])
+    ending(g, g.reduce(kind, g.reduce(kind, x, [1], 1), [2], 1), ["N", 1, 1], I32)
+    ending(g, g.reduce(kind, g.reduce(kind, y, [1], 1), [-1], 0), ["N", 1], I32)
 
 
 # Files.
