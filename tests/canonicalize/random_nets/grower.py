@@ -1,8 +1,8 @@
 """What the steps that add nodes share: values to read, constants, axes."""
 import numpy as np
 from builder import random_array
-from onnx import numpy_helper
-from random_nets.values import F32, F64, F16, I64, Unsuitable, product
+from onnx import TensorProto, numpy_helper
+from random_nets.values import F16, F32, F64, I64, Unsuitable, product
 
 LARGEST = 4000  # elements of one value, where its free dimension is 3
 
@@ -49,8 +49,10 @@ class Grower:
                 if other.dtype == array.dtype and other.shape == array.shape and np.array_equal(other, array):
                     return name
         way = self.rng.random()
-        if way < 0.6:
+        if way < 0.5:
             name = graph.const(array)
+        elif way < 0.6:
+            name = self.computed(array)
         elif way < 0.8:
             name = graph.constant_node(array)
         elif way < 0.85 and graph.opset >= 12 and array.ndim == 0 and array.dtype in (F32, I64):
@@ -69,6 +71,31 @@ class Grower:
             name = graph.op("Reshape", [graph.const(array.reshape(-1)), graph.const(np.array(array.shape, np.int64))])
         self.constants.append((name, array))
         return name
+
+    def computed(self, array):
+        """A constant as the result of nodes that compute it."""
+        graph = self.graph
+        way = self.rng.choice(["transpose", "concat", "slice", "unsqueeze", "squeeze", "cast", "gather", "neg", "where"])
+        if way == "transpose" and array.ndim:
+            return graph.op("Transpose", [graph.const(np.ascontiguousarray(array.T))])
+        if way == "concat" and array.ndim and array.shape[0] > 1:
+            return graph.op("Concat", [graph.const(array[:1]), graph.const(array[1:])], axis=0)
+        if way == "slice" and array.ndim:
+            return graph.slice(graph.const(np.concatenate([array, array])), [0], [array.shape[0]], [0])
+        if way == "unsqueeze" and array.ndim and array.shape[0] == 1:
+            return graph.unsqueeze(graph.const(array[0]), [0])
+        if way == "squeeze":
+            return graph.squeeze(graph.const(array[None]), [0])
+        if way == "cast" and array.dtype == F32:
+            return graph.op("Cast", [graph.const(array.astype(F64))], to=TensorProto.FLOAT)
+        if way == "gather" and array.ndim:
+            order = np.argsort(np.arange(array.shape[0])[::-1])
+            return graph.op("Gather", [graph.const(array[::-1].copy()), graph.const(order)], axis=0)
+        if way == "neg" and array.dtype == F32:
+            return graph.op("Neg", [graph.const(-array)])
+        if way == "where" and graph.opset >= 9 and array.dtype in (F32, I64):
+            return graph.op("Where", [graph.const(np.array(True)), graph.const(array), graph.const(array + array)])
+        return graph.const(array)
 
     def ints(self, values):
         return self.const(np.array(list(values), np.int64))

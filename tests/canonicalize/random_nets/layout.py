@@ -1,5 +1,6 @@
 """Operators that move elements."""
 import numpy as np
+from onnx import TensorProto
 from random_nets.grower import Grower
 from random_nets.values import INT_MAX, F32, I64, U8, ONE, Dim, Unsuitable, broadcast, fixed, numbers, product
 
@@ -57,9 +58,26 @@ class Layout(Grower):
         if way < 0.7:
             return graph.op("Gather", [shape, self.ints([axis])], axis=0)
         number = graph.op("Gather", [shape, self.const(np.array(axis, np.int64))], axis=0)
-        if way < 0.8:
-            number = graph.op("Mul", [number, self.const(np.array(1, np.int64))])
-        return graph.unsqueeze(number, [0])
+        return graph.unsqueeze(self.same_number(number), [0])
+
+    def same_number(self, number):
+        """A size after arithmetic that leaves it as it is."""
+        graph, way = self.graph, self.rng.choice(["plain", "plain", "one", "two", "minus", "cast", "max", "div"])
+        one, two = (self.const(np.array(each, np.int64)) for each in (1, 2))
+        if way == "one":
+            return graph.op("Mul", [number, one])
+        if way == "two":
+            return graph.op("Div", [graph.op("Mul", [number, two]), two])
+        if way == "minus":
+            return graph.op("Add", [graph.op("Sub", [number, one]), one])
+        if way == "cast":
+            number = graph.op("Cast", [number], to=TensorProto.FLOAT)
+            return graph.op("Cast", [graph.op("Floor", [number])], to=TensorProto.INT64)
+        if way == "max" and graph.opset >= 12:
+            return graph.op("Max", [number, one])
+        if way == "div":
+            return graph.op("Div", [number, one])
+        return number
 
     def shape_tensor(self, target, values):
         """A tensor with the shape `target`: constant where it can be, or joined from parts."""
@@ -73,7 +91,13 @@ class Layout(Grower):
                 parts.append(self.dimension(values, dim))
         if not parts:
             return self.ints([])
-        return self.graph.op("Concat", parts, axis=0) if len(parts) > 1 or self.chance(0.3) else parts[0]
+        joined = self.graph.op("Concat", parts, axis=0) if len(parts) > 1 or self.chance(0.3) else parts[0]
+        if self.graph.opset >= 9 and self.chance(0.2):
+            # How PyTorch's expand is exported: -1 stands for 1.
+            ones = self.ints([1] * len(target))
+            minus = self.graph.op("Mul", [ones, self.const(np.array(-1, np.int64))])
+            joined = self.graph.op("Where", [self.graph.op("Equal", [joined, minus]), ones, joined])
+        return joined
 
     def step_reshape(self):
         x = self.pick(lambda value: value.dtype != U8)

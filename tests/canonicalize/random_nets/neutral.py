@@ -72,7 +72,8 @@ class Neutral(Grower):
         x = self.pick(lambda value: value.dtype == BOOL)
         kind = self.rng.choice(["And", "Or", "Xor"])
         if self.chance(0.5):
-            other = x.like(self.const(np.array(self.chance(0.5)).reshape([1] * self.rng.choice([0, 1, x.rank]))), [])
+            ones = [1] * self.rng.choice([0, 1, x.rank])
+            other = x.like(self.const(np.array(self.chance(0.5)).reshape(ones)), map(Dim, ones))
         else:
             other = self.pick(lambda value: value.dtype == BOOL and broadcast(value.shape, x.shape) is not None)
         self.add(x.like(self.graph.op(kind, [x.name, other.name]), broadcast(x.shape, other.shape)))
