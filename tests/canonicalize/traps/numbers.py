@@ -31,6 +31,15 @@ def with_itself(g, kind):
     return [{"x": np.array([0.0, np.inf, -np.inf, 1, -2.5], F32)}]
 
 
+@trap("numbers", (0.0,), (-0.0,))
+def zero_as_text(g, number):
+    # As a number -0 is 0, as a text it is not.
+    x = g.input("x", [3])
+    ending(g, g.op("Cast", [g.op("Add", [x, g.const(F32(number))])], to=TensorProto.STRING), [3], object)
+    ending(g, g.op("Cast", [g.op("Add", [x, g.const(F32(number))])], to=TensorProto.BOOL), [3], bool)
+    return [{"x": np.array([0.0, -0.0, 1], F32)}]
+
+
 @trap("numbers", ([1],), ([1, 1],), ([1, 1, 1],), ([4],), ([3, 1],), ([1, 3, 4],), ([2, 1, 1],))
 def neutral_that_broadcasts(g, shape):
     x = g.input("x", [3, 4])
