@@ -36,26 +36,32 @@ std::string Describe(const ir::Node& node) {
   return fmt::format("node '{}' is {}", node.display_name(), node.op_text());
 }
 
-}  // namespace
+// Which form of a quantised model this is, as a clause ("is a deploy model already: ..."), and what
+// to do; empty for a float model.
+struct QuantizedForm {
+  std::string what;
+  std::string hint;
+  bool is_modified = false;
+};
 
 QuantizedForm RecognizeQuantizedForm(const ir::Model& model) {
   for (const ir::Graph* graph : model.AllGraphs()) {
     for (const ir::Node& node : graph->nodes()) {
       const std::string_view op = node.op_text();
       if (op == "AscendQuant" || op == "AscendDequant" || op == "AscendDeQuant") {
-        return {"is a deploy model already: " + Describe(node), "run it with 'lathe run'"};
+        return {"is a deploy model already: " + Describe(node), "start from the float model"};
       }
       if (op == "QuantizeLinear" || op == "DequantizeLinear" || op == "FakeQuantize") {
-        return {"is quantised already: " + Describe(node),
-                "turn a QDQ model into an Ascend one with 'lathe convert-qat'"};
+        return {"is quantised already: " + Describe(node), "start from the float model"};
       }
       if (node.name_text().ends_with(".fakequant.round")) {
-        return {"is a fake-quant model already: " + Describe(node), "run it with 'lathe run'"};
+        return {"is a fake-quant model already: " + Describe(node),
+                "run it with 'lathe run', or start from the float model"};
       }
       if (node.FindAttribute("op_data_type") != nullptr) {
         return {"is a modified model already: " +
                     fmt::format("node '{}' has op_data_type", node.display_name()),
-                "finish it with 'lathe save' and its record"};
+                "finish it with 'lathe save' and its record", true};
       }
       for (const std::string_view each : kReferenceOperators) {
         if (op == each)
@@ -67,14 +73,25 @@ QuantizedForm RecognizeQuantizedForm(const ir::Model& model) {
   return {};
 }
 
+Status Refuse(const QuantizedForm& form, const std::string& path) {
+  if (form.what.empty()) return OkStatus();
+  Status status = WithContext(InvalidInput("the model {}", form.what), ErrorContext::kFile, path);
+  return WithContext(std::move(status), ErrorContext::kHint, form.hint);
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) {
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  const QuantizedForm form = RecognizeQuantizedForm(*model);
+  if (!form.is_modified) LATHE_RETURN_IF_ERROR(Refuse(form, path));
+  return model;
+}
+
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
   LoadedModel loaded;
   LATHE_ASSIGN_OR_RETURN(loaded.model, frontends::ImportOnnx(path));
-  const QuantizedForm form = RecognizeQuantizedForm(*loaded.model);
-  if (!form.what.empty()) {
-    Status status = WithContext(InvalidInput("the model {}", form.what), ErrorContext::kFile, path);
-    return WithContext(std::move(status), ErrorContext::kHint, form.hint);
-  }
+  LATHE_RETURN_IF_ERROR(Refuse(RecognizeQuantizedForm(*loaded.model), path));
   const auto prepared = RunPasses(*loaded.model, passes::kPreparePipeline);
   if (!prepared.ok()) return WithContext(prepared.status(), ErrorContext::kFile, path);
 

@@ -24,7 +24,7 @@ void ApplyPass(const PassDescriptor& pass, bool changed, FactSet& facts) {
 
 }  // namespace
 
-StatusOr<PassManager> PassManager::Build(Pipeline pipeline, const PassRegistry& registry,
+StatusOr<PassManager> PassManager::Build(const Pipeline& pipeline, const PassRegistry& registry,
                                          ir::Model& model, PassManagerOptions options) {
   PassManager manager(model, std::move(options));
   manager.Flatten(pipeline.items(), "");
@@ -177,8 +177,8 @@ StatusOr<PipelineReport> RunPipeline(ir::Model& model, std::string_view pipeline
                                      const PassRegistry& registry, const Resources& resources,
                                      PassManagerOptions options) {
   LATHE_ASSIGN_OR_RETURN(Pipeline parsed, Pipeline::Parse(pipeline, registry));
-  LATHE_ASSIGN_OR_RETURN(PassManager manager, PassManager::Build(std::move(parsed), registry, model,
-                                                                 std::move(options)));
+  LATHE_ASSIGN_OR_RETURN(PassManager manager,
+                         PassManager::Build(parsed, registry, model, std::move(options)));
   return manager.Run(resources);
 }
 

@@ -39,7 +39,7 @@ class PassManager {
   // one and preserved since, or holds for the model, or is assumed. Errors: it is not (naming the
   // fact and the passes that establish it); an assumed fact that nobody knows. O(passes), and
   // O(nodes) for each fact looked for in the model. Model and registry must outlive the manager.
-  static StatusOr<PassManager> Build(Pipeline pipeline, const PassRegistry& registry,
+  static StatusOr<PassManager> Build(const Pipeline& pipeline, const PassRegistry& registry,
                                      ir::Model& model, PassManagerOptions options = {});
 
   // Runs the passes. A failure carries the name of the pass; the model is then as the pass left it.

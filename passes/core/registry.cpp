@@ -61,7 +61,7 @@ Status CheckDescriptor(const PassDescriptor& pass) {
 
 }  // namespace
 
-Status PassRegistry::Add(PassDescriptor descriptor) {
+Status PassRegistry::Add(const PassDescriptor& descriptor) {
   const std::string_view name = descriptor.name;
   if (!IsDashedName(name)) {
     return InvalidInput("{} is no pass name: a name is lower-case words joined by dashes",
@@ -69,7 +69,7 @@ Status PassRegistry::Add(PassDescriptor descriptor) {
   }
   if (name == kReserved) return InvalidInput("{} means a group of passes", Quoted(name));
   LATHE_RETURN_IF_ERROR(WithContext(CheckDescriptor(descriptor), ErrorContext::kPass, name));
-  if (!passes_.try_emplace(name, std::move(descriptor)).second) {
+  if (!passes_.try_emplace(name, descriptor).second) {
     return InvalidInput("there is already a pass {}", Quoted(name));
   }
   return OkStatus();
@@ -78,6 +78,7 @@ Status PassRegistry::Add(PassDescriptor descriptor) {
 StatusOr<const PassDescriptor*> PassRegistry::Find(std::string_view name) const {
   if (const auto it = passes_.find(name); it != passes_.end()) return &it->second;
   std::vector<std::string_view> names;
+  names.reserve(passes_.size());
   for (const auto& [key, pass] : passes_) names.push_back(key);
   const std::string hint = DidYouMean(name, names);
   return NotFound("there is no pass {}{}{}", Quoted(name), hint.empty() ? "" : "; ", hint);
@@ -85,6 +86,7 @@ StatusOr<const PassDescriptor*> PassRegistry::Find(std::string_view name) const 
 
 std::vector<const PassDescriptor*> PassRegistry::All() const {
   std::vector<const PassDescriptor*> result;
+  result.reserve(passes_.size());
   for (const auto& [name, pass] : passes_) result.push_back(&pass);
   return result;
 }

@@ -16,7 +16,7 @@ class PassRegistry {
   // Errors: the name is taken, reserved or not of the form "fuse-conv-bn"; summary or description
   // is missing; there is nothing to run; an option, statistic or fact is named twice or has no
   // help.
-  Status Add(PassDescriptor descriptor);
+  Status Add(const PassDescriptor& descriptor);
 
   // Errors: no such pass; the nearest names are given. Descriptors keep their address. O(log n).
   StatusOr<const PassDescriptor*> Find(std::string_view name) const;

@@ -88,6 +88,7 @@ Json Interface(const std::vector<const ir::Value*>& values) {
 void PrintInterface(std::string_view heading, const std::vector<const ir::Value*>& values) {
   fmt::print("\n{}\n", heading);
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(values.size());
   for (const ir::Value* value : values) {
     rows.push_back({"  " + std::string(value->name_text()), ir::PrintType(value->type())});
   }

@@ -101,7 +101,7 @@ Status Run(const OptOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
   const size_t nodes_before = CountNodes(*model);
   StatusOr<passes::PassManager> manager =
-      passes::PassManager::Build(*std::move(pipeline), registry, *model, ManagerOptions(options));
+      passes::PassManager::Build(*pipeline, registry, *model, ManagerOptions(options));
   if (!manager.ok()) return UsageError(manager.status());
   LATHE_ASSIGN_OR_RETURN(const passes::PipelineReport report, manager->Run());
   LATHE_RETURN_IF_ERROR(backends::ExportOnnx(*model, options.output));
