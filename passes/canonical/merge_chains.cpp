@@ -43,8 +43,8 @@ class Merger {
     if (first->input(0) == nullptr) return false;
     const bool only_use = IsOnlyUse(*first);
     if (const MergeRefusal refusal = family_.merge(context_, *first, last, only_use)) {
-      context_.Missed(last,
-                      fmt::format("not merged with {}: {}", Quoted(first->display_name()), *refusal));
+      context_.Missed(
+          last, fmt::format("not merged with {}: {}", Quoted(first->display_name()), *refusal));
       return false;
     }
     context_.Applied(last, fmt::format("merged with {}", Quoted(first->display_name())));

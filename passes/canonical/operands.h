@@ -1,4 +1,5 @@
-// Questions about a node's operands, and small edits of them, that rewrites of several operators need.
+// Questions about a node's operands, and small edits of them, that rewrites of several operators
+// need.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace lathe::passes {
 
-// The version of ONNX's own operators in the model or function that the node belongs to. O(nesting).
+// The version of ONNX's own operators in the model or function that the node belongs to.
+// O(nesting).
 int64_t OpsetOf(const ir::Node& node);
 
 bool InFunction(const ir::Graph& graph);
@@ -26,7 +28,8 @@ std::optional<std::vector<int64_t>> ConstantInts(const ir::Value* value);
 // One operand of one node reads the first result, and nothing the others.
 bool IsOnlyUse(const ir::Node& node);
 
-// Gives input i of the node a value, as the first omitted ones where there are fewer inputs.
+// Gives input i of the node a value; inputs between the last one and i are omitted. What served
+// only the value that was there goes.
 void PutInput(ir::Rewriter& rewriter, ir::Node& node, size_t i, ir::Value* value);
 
 // A new constant for `user`: an initializer of its graph, or in a local function, which has none, a

@@ -4,7 +4,8 @@
 
 namespace lathe::passes {
 
-// fuse-affine-before: folds a preceding affine operator into a layer's weights. See its description.
+// fuse-affine-before: folds a preceding affine operator into a layer's weights. See its
+// description.
 const PassDescriptor& FuseAffineBeforePass();
 
 }  // namespace lathe::passes

@@ -1,5 +1,7 @@
 #include "lathe/passes/pipelines/all_passes.h"
 
+#include "lathe/passes/canonical/convert_batch_norm.h"
+#include "lathe/passes/canonical/convert_matmul_add.h"
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
 #include "lathe/passes/canonical/fold_constants.h"
@@ -10,8 +12,19 @@
 #include "lathe/passes/canonical/inline_functions.h"
 #include "lathe/passes/canonical/inline_if.h"
 #include "lathe/passes/canonical/inline_loop.h"
+#include "lathe/passes/canonical/merge_casts.h"
+#include "lathe/passes/canonical/merge_concats.h"
+#include "lathe/passes/canonical/merge_pads.h"
+#include "lathe/passes/canonical/merge_reduces.h"
+#include "lathe/passes/canonical/merge_reshapes.h"
+#include "lathe/passes/canonical/merge_slices.h"
+#include "lathe/passes/canonical/merge_squeezes.h"
+#include "lathe/passes/canonical/merge_transposes.h"
 #include "lathe/passes/canonical/name_nodes.h"
+#include "lathe/passes/fusion/fuse_affine_after.h"
+#include "lathe/passes/fusion/fuse_affine_before.h"
 #include "lathe/passes/fusion/fuse_conv_bn.h"
+#include "lathe/passes/fusion/fuse_pad.h"
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
 #include "lathe/passes/lowering/insert_ascend_quant.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
@@ -28,6 +41,8 @@ namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
+           &ConvertBatchNormPass(),
+           &ConvertMatMulAddPass(),
            &EliminateDeadNodesPass(),
            &EliminateIdentityPass(),
            &FakeQuantizeWeightsPass(),
@@ -35,7 +50,10 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &FoldShapesPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),
+           &FuseAffineAfterPass(),
+           &FuseAffineBeforePass(),
            &FuseConvBnPass(),
+           &FusePadPass(),
            &InferShapesPass(),
            &InlineFunctionsPass(),
            &InlineIfPass(),
@@ -46,6 +64,14 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &LowerToDeployPass(),
            &LowerToFakeQuantPass(),
            &MarkQuantPointsPass(),
+           &MergeCastsPass(),
+           &MergeConcatsPass(),
+           &MergePadsPass(),
+           &MergeReducesPass(),
+           &MergeReshapesPass(),
+           &MergeSlicesPass(),
+           &MergeSqueezesPass(),
+           &MergeTransposesPass(),
            &NameNodesPass(),
            &QuantizeBiasPass(),
            &QuantizeWeightsPass(),
