@@ -199,8 +199,7 @@ TEST(FoldConstants, QuantisationIsABarrier) {
     %y = Add(%n, %x)
     return %y
   })");
-  EXPECT_EQ(Refusal(*marked),
-            "'n' stays computed: an operand is marked as a quantisation point");
+  EXPECT_EQ(Refusal(*marked), "'n' stays computed: an operand is marked as a quantisation point");
 }
 
 TEST(FoldConstants, UndefinedResultsStay) {
@@ -260,8 +259,9 @@ TEST(FoldConstants, GrowthInSmallStepsEndsAtTheTotal) {
 }
 
 TEST(FoldConstants, OneResultIsLimitedUnlessItTakesAPlace) {
-  const std::string weight = "init %w : f32[4,4] = f32[4,4] {1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,"
-                             "1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0}";
+  const std::string weight =
+      "init %w : f32[4,4] = f32[4,4] {1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,"
+      "1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0}";
   const auto shared = ParseText(fmt::format(R"((%x : f32[4,4]) {{
     {}
     %t = Transpose(%w)

@@ -69,8 +69,7 @@ TEST(FoldShapes, KnownExtentsBecomeConstants) {
     return %area, %z
   })");
   EXPECT_EQ(Statistic(Fold(*model), "folded"), 4);
-  EXPECT_EQ(Listing(model->graph()),
-            "area = Identity(area1)\nz = Identity(z1)\nreturn area, z\n");
+  EXPECT_EQ(Listing(model->graph()), "area = Identity(area1)\nz = Identity(z1)\nreturn area, z\n");
   EXPECT_EQ(ConstantText(*model, "area1"), "i64[] 20");
   EXPECT_EQ(ConstantText(*model, "z1"), "i64[] 1");
   ExpectUnchanged(*model);
@@ -132,7 +131,7 @@ TEST(FoldShapes, EveryFollowedOperator) {
 
 TEST(FoldShapes, WhatIsNotCertainStays) {
   const std::vector<std::string> cases = {
-      "%r = Gather(%s, %one)",                           // the index of an unknown element
+      "%r = Gather(%s, %one)",  // the index of an unknown element
       "%k = Add(%s, %one)\n %r = Gather(%k, %zero)",
       "%k = Div(%s, %two)\n %r = Gather(%k, %zero)",
       "%k = Sub(%s, %other)\n %r = Gather(%k, %zero)",
