@@ -1,11 +1,9 @@
 #include "lathe/flows/load_model.h"
 
-#include <array>
-#include <string_view>
-
 #include "lathe/flows/convert_opset.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/frontends/onnx/import.h"
+#include "lathe/passes/core/model_form.h"
 #include "lathe/passes/pipelines/quantization.h"
 
 namespace lathe::flows {
@@ -14,55 +12,26 @@ namespace {
 constexpr int64_t kOldestEmittedOpset = 11;
 constexpr int64_t kNewestEmittedOpset = 22;
 
-// Operators that only the reference's own intermediate models have (its list AMCT_OPERATIONS).
-constexpr std::array<std::string_view, 16> kReferenceOperators = {"IFMR",
-                                                                  "HFMG",
-                                                                  "Recorder",
-                                                                  "AscendAntiQuant",
-                                                                  "AscendWeightQuant",
-                                                                  "RetrainQuant",
-                                                                  "RNNRetrainQuant",
-                                                                  "MarkedQuantizableModule",
-                                                                  "QuantIdentity",
-                                                                  "SelectiveMaskGen",
-                                                                  "DMQBalancer",
-                                                                  "Conv2dQAT",
-                                                                  "LinearQAT",
-                                                                  "LSTMQAT",
-                                                                  "GRUQAT",
-                                                                  "ConvTranspose1dQAT"};
-
-std::string Describe(const ir::Node& node) {
-  return fmt::format("node '{}' is {}", node.display_name(), node.op_text());
-}
-
 }  // namespace
 
 QuantizedForm RecognizeQuantizedForm(const ir::Model& model) {
-  for (const ir::Graph* graph : model.AllGraphs()) {
-    for (const ir::Node& node : graph->nodes()) {
-      const std::string_view op = node.op_text();
-      if (op == "AscendQuant" || op == "AscendDequant" || op == "AscendDeQuant") {
-        return {"is a deploy model already: " + Describe(node), "run it with 'lathe run'"};
-      }
-      if (op == "QuantizeLinear" || op == "DequantizeLinear" || op == "FakeQuantize") {
-        return {"is quantised already: " + Describe(node),
-                "turn a QDQ model into an Ascend one with 'lathe convert-qat'"};
-      }
-      if (node.name_text().ends_with(".fakequant.round")) {
-        return {"is a fake-quant model already: " + Describe(node), "run it with 'lathe run'"};
-      }
-      if (node.FindAttribute("op_data_type") != nullptr) {
-        return {"is a modified model already: " +
-                    fmt::format("node '{}' has op_data_type", node.display_name()),
-                "finish it with 'lathe save' and its record"};
-      }
-      for (const std::string_view each : kReferenceOperators) {
-        if (op == each)
-          return {"holds operators of a quantisation run: " + Describe(node),
-                  "start from the float model"};
-      }
-    }
+  const passes::RecognizedForm recognized = passes::RecognizeForm(model);
+  const std::string evidence = recognized.Evidence();
+  switch (recognized.form) {
+    case passes::ModelForm::kFloat:
+      break;
+    case passes::ModelForm::kDeploy:
+      return {"is a deploy model already: " + evidence, "run it with 'lathe run'"};
+    case passes::ModelForm::kQdq:
+      return {"is quantised already: " + evidence,
+              "turn a QDQ model into an Ascend one with 'lathe convert-qat'"};
+    case passes::ModelForm::kFakeQuant:
+      return {"is a fake-quant model already: " + evidence, "run it with 'lathe run'"};
+    case passes::ModelForm::kModified:
+      return {"is a modified model already: " + evidence,
+              "finish it with 'lathe save' and its record"};
+    case passes::ModelForm::kIntermediate:
+      return {"holds operators of a quantisation run: " + evidence, "start from the float model"};
   }
   return {};
 }

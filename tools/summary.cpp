@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -19,10 +20,61 @@ size_t Width(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string StatisticsText(const passes::PassReport& pass) {
-  std::string text;
-  for (const auto& [name, count] : pass.statistics) {
-    if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
+// A pass at its place in the pipeline, over all rounds of the fixpoints around it.
+struct PassTotal {
+  std::string position;
+  std::string pass;
+  int64_t runs = 0;
+  int64_t runs_that_changed = 0;
+  std::vector<std::pair<std::string, int64_t>> statistics;
+};
+
+// "2.1" for "2#3.1".
+std::string WithoutRounds(std::string_view position) {
+  std::string result;
+  bool in_round = false;
+  for (const char c : position) {
+    if (c == '#' || c == '.') in_round = c == '#';
+    if (!in_round) result += c;
+  }
+  return result;
+}
+
+// In the order of their first runs.
+std::vector<PassTotal> Totals(const passes::PipelineReport& report) {
+  std::vector<PassTotal> totals;
+  std::map<std::string, size_t> index;
+  for (const passes::PassReport& pass : report.passes) {
+    std::string position = WithoutRounds(pass.position);
+    const auto [it, first] = index.try_emplace(position, totals.size());
+    if (first) {
+      totals.push_back({.position = std::move(position), .pass = pass.pass});
+      for (const auto& [name, count] : pass.statistics)
+        totals.back().statistics.emplace_back(name, 0);
+    }
+    PassTotal& total = totals[it->second];
+    ++total.runs;
+    total.runs_that_changed += pass.changed ? 1 : 0;
+    // Every run has the statistics of the descriptor, in its order.
+    for (size_t i = 0; i < pass.statistics.size(); ++i) {
+      total.statistics[i].second += pass.statistics[i].second;
+    }
+  }
+  return totals;
+}
+
+std::string ResultText(const PassTotal& total) {
+  std::string text = total.runs_that_changed > 0 ? "changed" : "unchanged";
+  if (total.runs > 1) {
+    text = total.runs_that_changed > 0
+               ? fmt::format("changed in {} of {} rounds", total.runs_that_changed, total.runs)
+               : fmt::format("unchanged in {} rounds", total.runs);
+  }
+  std::string_view separator = ": ";
+  for (const auto& [name, count] : total.statistics) {
+    if (count == 0) continue;
+    text += fmt::format("{}{} {}", separator, name, count);
+    separator = ", ";
   }
   return text;
 }
@@ -77,6 +129,8 @@ std::string_view RemarkKindText(passes::Remark::Kind kind) {
       return "applied";
     case passes::Remark::Kind::kMissed:
       return "missed";
+    case passes::Remark::Kind::kFailed:
+      return "failed";
     case passes::Remark::Kind::kNote:
       return "note";
   }
@@ -101,17 +155,10 @@ Json ReportJson(const passes::PipelineReport& report, bool timing) {
   return list;
 }
 
-void PrintReport(const passes::PipelineReport& report, bool timing, bool remarks) {
+void PrintReport(const passes::PipelineReport& report, bool remarks) {
   std::vector<std::vector<std::string>> rows = {{"#", "pass", "result"}};
-  if (timing) rows[0].insert(rows[0].begin() + 1, "ms");
-  for (const passes::PassReport& pass : report.passes) {
-    const std::string statistics = StatisticsText(pass);
-    std::string result = pass.changed ? "changed" : "unchanged";
-    if (!statistics.empty()) result += ": " + statistics;
-    rows.push_back({pass.position, pass.pass, std::move(result)});
-    if (timing) {
-      rows.back().insert(rows.back().begin() + 1, fmt::format("{:.3f}", pass.seconds * 1e3));
-    }
+  for (const PassTotal& total : Totals(report)) {
+    rows.push_back({total.position, total.pass, ResultText(total)});
   }
   if (rows.size() > 1) PrintTable(rows);
   if (!remarks) return;

@@ -25,8 +25,10 @@ std::string SizeText(uint64_t bytes);
 
 std::string_view RemarkKindText(passes::Remark::Kind kind);
 
-// Times are only told when asked for: without them equal runs print equal bytes.
+// Every run of a pass. Times are only told when asked for: without them equal runs print equal
+// bytes.
 Json ReportJson(const passes::PipelineReport& report, bool timing);
-void PrintReport(const passes::PipelineReport& report, bool timing, bool remarks);
+// A line a pass, rounds of a fixpoint taken together.
+void PrintReport(const passes::PipelineReport& report, bool remarks);
 
 }  // namespace lathe::tools

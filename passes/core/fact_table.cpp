@@ -5,6 +5,8 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include "lathe/passes/core/model_form.h"
+
 namespace lathe::passes {
 namespace {
 
@@ -103,7 +105,15 @@ bool IsLowered(const ir::Model& model) {
   });
 }
 
-constexpr std::array<FactDescriptor, 8> kFacts = {{
+bool IsModified(const ir::Model& model) {
+  return RecognizeForm(model).form == ModelForm::kModified;
+}
+
+bool IsFakeQuant(const ir::Model& model) {
+  return RecognizeForm(model).form == ModelForm::kFakeQuant;
+}
+
+constexpr std::array<FactDescriptor, 10> kFacts = {{
     {facts::kShapesInferred, "every value whose shape can be known has it", EveryShapeIsKnown},
     {facts::kConvBnFused, "no BatchNormalization is left that belongs into a convolution",
      NoBatchNormLeft},
@@ -114,8 +124,14 @@ constexpr std::array<FactDescriptor, 8> kFacts = {{
     {facts::kCalibrated, "activation and weight factors are known", nullptr},
     {facts::kSearchNInserted, "layers that need one search for N", nullptr},
     {facts::kSparsityApplied, "pruned channels and masked weights are in place", nullptr},
+    {facts::kWeightsRounded,
+     "weights hold only values that integers stand for, and their layers say so: a modified model",
+     IsModified},
     {facts::kAscendLowered, "AscendQuant, AscendDequant and integer weights are in place",
      IsLowered},
+    {facts::kFakeQuantLowered,
+     "what AscendQuant and AscendDequant do is written in standard operators: a fake-quant model",
+     IsFakeQuant},
 }};
 
 }  // namespace

@@ -18,7 +18,11 @@ inline constexpr std::string_view kQuantPointsMarked = "quant-points-marked";
 inline constexpr std::string_view kCalibrated = "calibrated";
 inline constexpr std::string_view kSearchNInserted = "searchn-inserted";
 inline constexpr std::string_view kSparsityApplied = "sparsity-applied";
+// Weights hold only values that integers stand for, and their layers say so: a modified model.
+inline constexpr std::string_view kWeightsRounded = "weights-rounded";
 // AscendQuant, AscendDequant and integer weights are in place.
 inline constexpr std::string_view kAscendLowered = "ascend-lowered";
+// What AscendQuant and AscendDequant do is written in standard operators: a fake-quant model.
+inline constexpr std::string_view kFakeQuantLowered = "fake-quant-lowered";
 
 }  // namespace lathe::passes::facts

@@ -21,8 +21,8 @@ std::string TextOf(std::string_view text) {
   if (plain) return std::string(text);
   std::string result = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
+    if (c == '"' || c == '\\' || c == '\n') result += '\\';
+    result += c == '\n' ? 'n' : c;
   }
   return result + '"';
 }
@@ -45,11 +45,14 @@ StatusOr<std::string> TakeQuoted(std::string_view* rest) {
     }
     if (c == '\\') {
       ++i;
-      if (i == rest->size() || ((*rest)[i] != '"' && (*rest)[i] != '\\')) {
-        return InvalidInput("only \\\" and \\\\ are understood after a backslash");
+      const char escaped = i < rest->size() ? (*rest)[i] : '\0';
+      if (escaped != '"' && escaped != '\\' && escaped != 'n') {
+        return InvalidInput("only \\\", \\\\ and \\n are understood after a backslash");
       }
+      result += escaped == 'n' ? '\n' : escaped;
+    } else {
+      result += c;
     }
-    result += (*rest)[i];
   }
   return InvalidInput("the quote is not closed");
 }

@@ -26,7 +26,7 @@ struct OptionDescriptor {
 std::string_view OptionTypeName(const OptionValue& value);
 
 // The value as pipeline text: true, 8, 0.5, plain, "with, comma", [a,"b c"]. Texts are quoted where
-// they would not be read back otherwise; inside quotes \" and \\ stand for " and \.
+// they would not be read back otherwise; inside quotes \", \\ and \n stand for ", \ and a line end.
 std::string OptionText(const OptionValue& value);
 
 // One value for every option of a descriptor.

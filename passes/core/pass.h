@@ -16,6 +16,12 @@
 
 namespace lathe::passes {
 
+// What a pass may be asked to look at.
+enum class PassScope {
+  kModel,   // it needs the whole model
+  kGraphs,  // it looks at graphs one by one, and only at those that PassContext::Visits allows
+};
+
 struct StatisticDescriptor {
   std::string_view name;
   std::string_view help;
@@ -26,17 +32,23 @@ class PassContext {
  public:
   PassContext(ir::Rewriter& rewriter, const OptionValues& options, const Resources& resources,
               std::function<void(Remark)> remarks,
-              std::function<void(std::string_view, int64_t)> counts, std::string_view pass_name)
+              std::function<void(std::string_view, int64_t)> counts, std::string_view pass_name,
+              bool bodies_only = false)
       : rewriter_(rewriter),
         options_(options),
         resources_(resources),
         remarks_(std::move(remarks)),
         counts_(std::move(counts)),
-        pass_name_(pass_name) {}
+        pass_name_(pass_name),
+        bodies_only_(bodies_only) {}
 
   ir::Model& model() const { return rewriter_.model(); }
   ir::Rewriter& rewriter() const { return rewriter_; }
   const OptionValues& options() const { return options_; }
+
+  // Whether a pass of scope kGraphs shall look at the graph: in bodies(...) it leaves the main
+  // graph alone. ApplyRules asks by itself. O(1).
+  bool Visits(const ir::Graph& graph) const { return !bodies_only_ || &graph != &model().graph(); }
 
   // The resource, or an error that says which one the pass needs.
   template <typename T>
@@ -55,6 +67,9 @@ class PassContext {
   void Missed(const ir::Node& node, std::string message) const {
     Emit(Remark::Kind::kMissed, node.display_name(), std::move(message));
   }
+  void Failed(const ir::Node& node, std::string message) const {
+    Emit(Remark::Kind::kFailed, node.display_name(), std::move(message));
+  }
   void Note(std::string node, std::string message) const {
     Emit(Remark::Kind::kNote, std::move(node), std::move(message));
   }
@@ -72,6 +87,7 @@ class PassContext {
   std::function<void(Remark)> remarks_;
   std::function<void(std::string_view, int64_t)> counts_;
   std::string_view pass_name_;
+  bool bodies_only_;
 };
 
 struct PassDescriptor {
@@ -87,6 +103,8 @@ struct PassDescriptor {
   std::vector<std::string_view> preserves;
   // Returns whether anything changed.
   StatusOr<bool> (*run)(PassContext& context) = nullptr;
+  // kGraphs lets it stand in bodies(...).
+  PassScope scope = PassScope::kModel;
 };
 
 }  // namespace lathe::passes

@@ -6,27 +6,16 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/passes/core/fact_table.h"
+#include "lathe/passes/core/observer.h"
 #include "lathe/passes/core/pipeline.h"
 #include "lathe/passes/core/report.h"
 
 namespace lathe::passes {
 
-// A moment between passes, for hooks.
-struct PassPoint {
-  std::string_view position;
-  std::string_view pass;
-  const ir::Model& model;
-  // After a pass: whether it changed something.
-  bool changed = false;
-};
-
 struct PassManagerOptions {
-  // Checks the model before the first pass and after each one; empty: no checks.
-  std::function<Status(const ir::Model&)> verify;
-  // Called around each pass; an error stops the run. Empty: not called.
-  std::function<Status(const PassPoint&)> before_pass;
-  std::function<Status(const PassPoint&)> after_pass;
+  // Called in this order before a pass or group and in the opposite order after it, so that the
+  // last is nearest to the pass; they must outlive the run.
+  std::vector<PassObserver*> observers;
   // Polled between passes; true stops the run with a cancelled status. Empty: never.
   std::function<bool()> interrupted;
   // Facts that hold whether or not the model shows it.
@@ -42,37 +31,40 @@ class PassManager {
   static StatusOr<PassManager> Build(Pipeline pipeline, const PassRegistry& registry,
                                      ir::Model& model, PassManagerOptions options = {});
 
-  // Runs the passes. A failure carries the name of the pass; the model is then as the pass left it.
-  // At the end the facts that a graph does not show are written into the model's metadata.
+  // Runs the passes. A failure of a pass carries its name; the model is then as the pass left it.
+  // At the end the facts that a graph does not show are written into the model's metadata. A
+  // fixpoint that still changes something after its last round gets a remark in the report of the
+  // last pass that did.
   StatusOr<PipelineReport> Run(const Resources& resources = {});
 
  private:
+  // A pass at a place of the pipeline.
   struct Step {
     std::string position;
     const PassDescriptor* pass = nullptr;
-    OptionValues options;
   };
+  struct State;
 
-  // How a fact stands at some place of the pipeline.
-  struct Standing {
-    bool holds = false;
-    // The pass that took it away; null when it never held.
-    const Step* lost_at = nullptr;
-  };
+  PassManager(Pipeline pipeline, ir::Model& model, PassManagerOptions options)
+      : pipeline_(std::move(pipeline)), model_(&model), options_(std::move(options)) {}
 
-  PassManager(ir::Model& model, PassManagerOptions options)
-      : model_(&model), options_(std::move(options)) {}
-
-  void Flatten(const std::vector<PipelineItem>& items, const std::string& prefix);
   Status CheckAssumed(const PassRegistry& registry) const;
-  Standing StandingBefore(size_t index, std::string_view fact) const;
   Status CheckOrder(const PassRegistry& registry) const;
-  Status RunStep(const Step& step, ir::Rewriter& rewriter, const Resources& resources,
-                 PassReport& report);
 
+  Status RunObserved(State& state) const;
+  // Each returns whether anything changed.
+  StatusOr<bool> RunItems(const std::vector<PipelineItem>& items, const std::string& prefix,
+                          State& state) const;
+  StatusOr<bool> RunItem(const PipelineItem& item, const std::string& position, State& state) const;
+  StatusOr<bool> RunGroup(const PipelineItem& group, const std::string& position,
+                          State& state) const;
+  StatusOr<bool> RunFixpoint(const PipelineItem& group, const std::string& position,
+                             State& state) const;
+  StatusOr<bool> RunPass(const PipelineItem& item, const std::string& position, State& state) const;
+
+  Pipeline pipeline_;
   ir::Model* model_;
   PassManagerOptions options_;
-  std::vector<Step> steps_;
 };
 
 // Parses, builds and runs in one go.

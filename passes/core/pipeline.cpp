@@ -7,9 +7,10 @@
 namespace lathe::passes {
 namespace {
 
-constexpr std::string_view kPhase = "phase";
-// Phases in phases; a limit keeps hostile text from exhausting the stack.
+// Groups in groups; a limit keeps hostile text from exhausting the stack.
 constexpr int kDeepest = 100;
+// Rounds multiply.
+constexpr int kDeepestFixpoint = 4;
 
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -43,35 +44,83 @@ class Parser {
     const size_t start = position_;
     const std::string_view name = TakeName();
     if (name.empty()) return Error(start, "expected the name of a pass, found {}", Here());
-    if (name == kPhase) return ParsePhase();
+    if (const GroupDescriptor* group = FindGroup(name)) return ParseGroup(*group, start);
+    if (const PipelineDescriptor* named = registry_.FindPipeline(name)) {
+      return ParseNamed(*named, start);
+    }
+    return ParsePass(name, start);
+  }
+
+  StatusOr<PipelineItem> ParsePass(std::string_view name, size_t start) {
     PipelineItem item;
-    LATHE_ASSIGN_OR_RETURN(item.pass, At(start, registry_.Find(name)));
+    LATHE_ASSIGN_OR_RETURN(item.pass, At(start, registry_.FindItem(name)));
     item.options = OptionValues(item.pass->options);
-    if (Take('{')) LATHE_RETURN_IF_ERROR(ParseOptions(item));
+    if (Take('{')) LATHE_RETURN_IF_ERROR(ParseOptions(fmt::format("pass {}", name), item.options));
     if (!AtEnd() && text_[position_] == '(') {
-      return Error(position_, "pass {} takes no passes; only phase(...) does", Quoted(name));
+      return Error(position_, "pass {} takes no passes; groups do: {}", Quoted(name), GroupWords());
+    }
+    if (in_bodies_ && item.pass->scope != PassScope::kGraphs) {
+      return Error(start, "pass {} works on the whole model and cannot stand in bodies(...)",
+                   Quoted(name));
     }
     return item;
   }
 
-  StatusOr<PipelineItem> ParsePhase() {
-    if (!Take('(')) return Error(position_, "expected '(' after phase, found {}", Here());
-    const size_t open = position_ - 1;
-    if (++depth_ > kDeepest) {
-      return Error(open, "phases are nested more than {} deep", kDeepest);
+  StatusOr<PipelineItem> ParseNamed(const PipelineDescriptor& named, size_t start) {
+    if (!AtEnd() && (text_[position_] == '{' || text_[position_] == '(')) {
+      return Error(position_, "pipeline {} takes neither options nor passes", Quoted(named.name));
     }
     PipelineItem item;
+    item.group = &GroupOf(GroupKind::kPhase);
+    item.options = OptionValues(item.group->options);
+    // The option exists and has this type.
+    (void)item.options.Set(kGroupName, OptionValue(std::string(named.name)));
+    Parser inner(named.text, registry_);
+    inner.depth_ = depth_ + 1;
+    inner.fixpoint_depth_ = fixpoint_depth_;
+    inner.in_bodies_ = in_bodies_;
+    StatusOr<std::vector<PipelineItem>> items = inner.Run();
+    if (!items.ok()) {
+      return Error(start, "in {}: {}", named.name, std::string(items.status().message()));
+    }
+    item.items = *std::move(items);
+    return item;
+  }
+
+  StatusOr<PipelineItem> ParseGroup(const GroupDescriptor& group, size_t start) {
+    PipelineItem item;
+    item.group = &group;
+    item.options = OptionValues(group.options);
+    if (Take('{')) LATHE_RETURN_IF_ERROR(ParseOptions(group.word, item.options));
+    if (group.kind == GroupKind::kFixpoint && item.options.Get<int64_t>(kMostRounds) < 1) {
+      return Error(start, "fixpoint: option 'max' must be at least 1");
+    }
+    if (!Take('(')) return Error(position_, "expected '(' after {}, found {}", group.word, Here());
+    const size_t open = position_ - 1;
+    const bool bodies = group.kind == GroupKind::kBodies;
+    if (in_bodies_ && (bodies || group.kind == GroupKind::kModel)) {
+      return Error(start, "{}(...) cannot stand in bodies(...)", group.word);
+    }
+    const bool fixpoint = group.kind == GroupKind::kFixpoint;
+    if (++depth_ > kDeepest) return Error(open, "groups are nested more than {} deep", kDeepest);
+    if (fixpoint && ++fixpoint_depth_ > kDeepestFixpoint) {
+      return Error(start, "fixpoints are nested more than {} deep", kDeepestFixpoint);
+    }
+    in_bodies_ |= bodies;
     LATHE_ASSIGN_OR_RETURN(item.items, ParseItems());
     if (!Take(')')) {
       if (AtEnd()) return Error(open, "'(' is not closed");
       return Error(position_, "expected ',' or ')', found {}", Here());
     }
+    // bodies(...) stands in no other.
+    if (bodies) in_bodies_ = false;
+    if (fixpoint) --fixpoint_depth_;
     --depth_;
     return item;
   }
 
   // After '{'.
-  Status ParseOptions(PipelineItem& item) {
+  Status ParseOptions(std::string_view owner, OptionValues& options) {
     const size_t open = position_ - 1;
     if (Take('}')) return OkStatus();
     std::vector<std::string_view> seen;
@@ -88,9 +137,9 @@ class Parser {
         return Error(position_, "expected '=' after option {}, found {}", Quoted(name), Here());
       }
       LATHE_ASSIGN_OR_RETURN(const std::string_view value, TakeValue(open));
-      const Status set = item.options.Parse(name, value);
+      const Status set = options.Parse(name, value);
       if (!set.ok()) {
-        return Error(start, "pass {}: {}", item.pass->name, std::string(set.message()));
+        return Error(start, "{}: {}", owner, std::string(set.message()));
       }
       if (Take('}')) return OkStatus();
       if (!Take(',')) return Error(open, "'{{' is not closed");
@@ -127,9 +176,14 @@ class Parser {
   }
 
   void SkipSpace() {
-    while (position_ < text_.size() &&
-           std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos) {
-      ++position_;
+    while (position_ < text_.size()) {
+      if (text_[position_] == '#') {
+        position_ = std::min(text_.find('\n', position_), text_.size());
+      } else if (std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos) {
+        ++position_;
+      } else {
+        return;
+      }
     }
   }
   bool AtEnd() {
@@ -151,9 +205,25 @@ class Parser {
     return AtEnd() ? "the end of the text" : Quoted(text_.substr(position_, 1));
   }
 
+  // "column 7", or "line 2, column 3".
+  std::string PlaceOf(size_t position) const {
+    if (text_.find('\n') == std::string_view::npos) return fmt::format("column {}", position + 1);
+    const std::string_view before = text_.substr(0, position);
+    const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+    return fmt::format("line {}, column {}", 1 + std::ranges::count(before, '\n'),
+                       position - line_start + 1);
+  }
+  static std::string GroupWords() {
+    std::string words;
+    for (const GroupDescriptor& group : AllGroups()) {
+      words += fmt::format("{}{}", words.empty() ? "" : ", ", group.word);
+    }
+    return words;
+  }
+
   template <typename... Args>
   Status Error(size_t position, fmt::format_string<Args...> format, Args&&... args) {
-    return InvalidInput("pipeline, column {}: {}", position + 1,
+    return InvalidInput("pipeline, {}: {}", PlaceOf(position),
                         fmt::format(format, std::forward<Args>(args)...));
   }
   template <typename T>
@@ -166,21 +236,39 @@ class Parser {
   const PassRegistry& registry_;
   size_t position_ = 0;
   int depth_ = 0;
+  int fixpoint_depth_ = 0;
+  bool in_bodies_ = false;
 };
 
 void Print(const std::vector<PipelineItem>& items, std::string& text) {
   for (size_t i = 0; i < items.size(); ++i) {
+    const PipelineItem& item = items[i];
     if (i > 0) text += ',';
-    if (items[i].pass != nullptr) {
-      text += items[i].pass->name;
-      text += items[i].options.ToText(items[i].pass->options);
-    } else {
-      text += kPhase;
-      text += '(';
-      Print(items[i].items, text);
-      text += ')';
-    }
+    text += item.name();
+    text += item.options.ToText(item.pass != nullptr ? item.pass->options : item.group->options);
+    if (item.pass != nullptr) continue;
+    text += '(';
+    Print(item.items, text);
+    text += ')';
   }
+}
+
+std::vector<PipelineItem> ItemsFrom(const std::vector<PipelineItem>& items,
+                                    std::span<const size_t> path) {
+  const auto first = items.begin() + static_cast<std::ptrdiff_t>(path.front());
+  if (path.size() == 1) return {first, items.end()};
+  std::vector<PipelineItem> result = ItemsFrom(first->items, path.subspan(1));
+  if (result == first->items) {
+    result = {*first};
+  } else if (first->group->kind == GroupKind::kFixpoint) {
+    result.push_back(*first);
+  } else {
+    PipelineItem begun = *first;
+    begun.items = std::move(result);
+    result = {std::move(begun)};
+  }
+  result.insert(result.end(), first + 1, items.end());
+  return result;
 }
 
 }  // namespace
@@ -196,6 +284,12 @@ void Pipeline::Add(const PassDescriptor& pass, OptionValues options) {
   item.pass = &pass;
   item.options = std::move(options);
   items_.push_back(std::move(item));
+}
+
+Pipeline Pipeline::From(std::span<const size_t> path) const {
+  Pipeline rest;
+  rest.items_ = ItemsFrom(items_, path);
+  return rest;
 }
 
 std::string Pipeline::ToText() const {

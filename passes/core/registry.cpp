@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "lathe/passes/core/pipeline.h"
+#include "lathe/passes/core/pipeline_group.h"
 #include "lathe/support/nearest_names.h"
 #include "lathe/support/quoted.h"
 
 namespace lathe::passes {
 namespace {
-
-// The word of pipeline text that is not a pass.
-constexpr std::string_view kReserved = "phase";
 
 // Lower-case words joined by single dashes.
 bool IsDashedName(std::string_view name) {
@@ -45,12 +44,17 @@ Status CheckFacts(std::string_view list, std::vector<std::string_view> facts) {
   return OkStatus();
 }
 
-Status CheckDescriptor(const PassDescriptor& pass) {
-  if (pass.summary.empty()) return InvalidInput("the summary is missing");
-  if (pass.summary.find('\n') != std::string_view::npos) {
+Status CheckTexts(std::string_view summary, std::string_view description) {
+  if (summary.empty()) return InvalidInput("the summary is missing");
+  if (summary.find('\n') != std::string_view::npos) {
     return InvalidInput("the summary has more than one line");
   }
-  if (pass.description.empty()) return InvalidInput("the description is missing");
+  if (description.empty()) return InvalidInput("the description is missing");
+  return OkStatus();
+}
+
+Status CheckDescriptor(const PassDescriptor& pass) {
+  LATHE_RETURN_IF_ERROR(CheckTexts(pass.summary, pass.description));
   if (pass.run == nullptr) return InvalidInput("there is nothing to run");
   LATHE_RETURN_IF_ERROR(CheckEntries("option", pass.options));
   LATHE_RETURN_IF_ERROR(CheckEntries("statistic", pass.statistics));
@@ -61,18 +65,56 @@ Status CheckDescriptor(const PassDescriptor& pass) {
 
 }  // namespace
 
-Status PassRegistry::Add(PassDescriptor descriptor) {
-  const std::string_view name = descriptor.name;
+Status PassRegistry::CheckName(std::string_view what, std::string_view name) const {
   if (!IsDashedName(name)) {
-    return InvalidInput("{} is no pass name: a name is lower-case words joined by dashes",
-                        Quoted(name));
+    return InvalidInput("{} is no {} name: a name is lower-case words joined by dashes",
+                        Quoted(name), what);
   }
-  if (name == kReserved) return InvalidInput("{} means a group of passes", Quoted(name));
-  LATHE_RETURN_IF_ERROR(WithContext(CheckDescriptor(descriptor), ErrorContext::kPass, name));
-  if (!passes_.try_emplace(name, std::move(descriptor)).second) {
-    return InvalidInput("there is already a pass {}", Quoted(name));
+  if (FindGroup(name) != nullptr) return InvalidInput("{} means a group of passes", Quoted(name));
+  if (passes_.contains(name)) return InvalidInput("there is already a pass {}", Quoted(name));
+  if (pipelines_.contains(name)) {
+    return InvalidInput("there is already a pipeline {}", Quoted(name));
   }
   return OkStatus();
+}
+
+Status PassRegistry::Add(PassDescriptor descriptor) {
+  const std::string_view name = descriptor.name;
+  LATHE_RETURN_IF_ERROR(CheckName("pass", name));
+  LATHE_RETURN_IF_ERROR(WithContext(CheckDescriptor(descriptor), ErrorContext::kPass, name));
+  passes_.emplace(name, std::move(descriptor));
+  return OkStatus();
+}
+
+Status PassRegistry::AddPipeline(PipelineDescriptor descriptor) {
+  LATHE_RETURN_IF_ERROR(CheckName("pipeline", descriptor.name));
+  Status valid = CheckTexts(descriptor.summary, descriptor.description);
+  if (valid.ok()) valid = Pipeline::Parse(descriptor.text, *this).status();
+  LATHE_RETURN_IF_ERROR(AtPlace(valid, fmt::format("pipeline {}", Quoted(descriptor.name))));
+  pipelines_.emplace(descriptor.name, descriptor);
+  return OkStatus();
+}
+
+const PipelineDescriptor* PassRegistry::FindPipeline(std::string_view name) const {
+  const auto it = pipelines_.find(name);
+  return it == pipelines_.end() ? nullptr : &it->second;
+}
+
+std::vector<const PipelineDescriptor*> PassRegistry::AllPipelines() const {
+  std::vector<const PipelineDescriptor*> result;
+  for (const auto& [name, pipeline] : pipelines_) result.push_back(&pipeline);
+  return result;
+}
+
+StatusOr<const PassDescriptor*> PassRegistry::FindItem(std::string_view name) const {
+  if (const auto it = passes_.find(name); it != passes_.end()) return &it->second;
+  std::vector<std::string_view> names;
+  for (const auto& [key, pass] : passes_) names.push_back(key);
+  for (const auto& [key, pipeline] : pipelines_) names.push_back(key);
+  for (const GroupDescriptor& group : AllGroups()) names.push_back(group.word);
+  const std::string hint = DidYouMean(name, names);
+  return NotFound("there is no pass or pipeline {}{}{}", Quoted(name), hint.empty() ? "" : "; ",
+                  hint);
 }
 
 StatusOr<const PassDescriptor*> PassRegistry::Find(std::string_view name) const {

@@ -9,6 +9,7 @@ struct Remark {
   enum class Kind {
     kApplied,  // a rewrite was done
     kMissed,   // a rewrite was looked at and refused; the message says why
+    kFailed,   // a rewrite that should have been possible was not, or the pass failed
     kNote,     // something the user should know
   };
   Kind kind = Kind::kApplied;

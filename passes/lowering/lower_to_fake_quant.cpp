@@ -211,7 +211,7 @@ const PassDescriptor& LowerToFakeQuantPass() {
       .statistics = {{"quant", "AscendQuant nodes rewritten"},
                      {"dequant", "AscendDequant nodes rewritten"}},
       .requires_facts = {facts::kAscendLowered, facts::kQuantPointsMarked},
-      .establishes = {},
+      .establishes = {facts::kFakeQuantLowered},
       .preserves = {facts::kConvBnFused, facts::kWeightsFolded, facts::kSparsityApplied},
       .run = Run,
   };

@@ -2,11 +2,34 @@
 
 #include "lathe/passes/canonical/convert_batch_norm.h"
 #include "lathe/passes/canonical/convert_matmul_add.h"
+#include "lathe/passes/canonical/eliminate_common_subexpressions.h"
 #include "lathe/passes/canonical/eliminate_dead_nodes.h"
 #include "lathe/passes/canonical/eliminate_identity.h"
+#include "lathe/passes/canonical/eliminate_no_ops.h"
+#include "lathe/passes/canonical/eliminate_nop_arithmetic.h"
+#include "lathe/passes/canonical/eliminate_nop_cast.h"
+#include "lathe/passes/canonical/eliminate_nop_clip.h"
+#include "lathe/passes/canonical/eliminate_nop_concat.h"
+#include "lathe/passes/canonical/eliminate_nop_expand.h"
+#include "lathe/passes/canonical/eliminate_nop_logic.h"
+#include "lathe/passes/canonical/eliminate_nop_pad.h"
+#include "lathe/passes/canonical/eliminate_nop_pool.h"
+#include "lathe/passes/canonical/eliminate_nop_reduce.h"
+#include "lathe/passes/canonical/eliminate_nop_repetition.h"
+#include "lathe/passes/canonical/eliminate_nop_reshape.h"
+#include "lathe/passes/canonical/eliminate_nop_resize.h"
+#include "lathe/passes/canonical/eliminate_nop_slice.h"
+#include "lathe/passes/canonical/eliminate_nop_transpose.h"
+#include "lathe/passes/canonical/eliminate_nop_variadic.h"
+#include "lathe/passes/canonical/eliminate_zero_additions.h"
+#include "lathe/passes/canonical/fold_constants.h"
+#include "lathe/passes/canonical/fold_shapes.h"
 #include "lathe/passes/canonical/fold_weights.h"
 #include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/passes/canonical/infer_shapes.h"
+#include "lathe/passes/canonical/inline_functions.h"
+#include "lathe/passes/canonical/inline_if.h"
+#include "lathe/passes/canonical/inline_loop.h"
 #include "lathe/passes/canonical/merge_casts.h"
 #include "lathe/passes/canonical/merge_concats.h"
 #include "lathe/passes/canonical/merge_pads.h"
@@ -28,6 +51,8 @@
 #include "lathe/passes/lowering/quantize_weights.h"
 #include "lathe/passes/lowering/share_ascend_quant.h"
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
+#include "lathe/passes/pipelines/canonicalize.h"
+#include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
@@ -38,9 +63,29 @@ Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
            &ConvertBatchNormPass(),
            &ConvertMatMulAddPass(),
+           &EliminateCommonSubexpressionsPass(),
            &EliminateDeadNodesPass(),
            &EliminateIdentityPass(),
+           &EliminateNoOpsPass(),
+           &EliminateNopArithmeticPass(),
+           &EliminateNopCastPass(),
+           &EliminateNopClipPass(),
+           &EliminateNopConcatPass(),
+           &EliminateNopExpandPass(),
+           &EliminateNopLogicPass(),
+           &EliminateNopPadPass(),
+           &EliminateNopPoolPass(),
+           &EliminateNopReducePass(),
+           &EliminateNopRepetitionPass(),
+           &EliminateNopReshapePass(),
+           &EliminateNopResizePass(),
+           &EliminateNopSlicePass(),
+           &EliminateNopTransposePass(),
+           &EliminateNopVariadicPass(),
+           &EliminateZeroAdditionsPass(),
            &FakeQuantizeWeightsPass(),
+           &FoldConstantsPass(),
+           &FoldShapesPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),
            &FuseAffineAfterPass(),
@@ -48,6 +93,9 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &FuseConvBnPass(),
            &FusePadPass(),
            &InferShapesPass(),
+           &InlineFunctionsPass(),
+           &InlineIfPass(),
+           &InlineLoopPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
            &InsertCalibrationPass(),
@@ -69,6 +117,13 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &TransposeGemmWeightPass(),
        }) {
     LATHE_RETURN_IF_ERROR(registry.Add(*pass));
+  }
+  // One that names another comes after it.
+  for (const PipelineDescriptor* pipeline : {
+           &CanonicalizePipelineDescriptor(),
+           &PreparePipelineDescriptor(),
+       }) {
+    LATHE_RETURN_IF_ERROR(registry.AddPipeline(*pipeline));
   }
   return OkStatus();
 }

@@ -5,6 +5,22 @@
 
 namespace lathe::passes {
 
+const PipelineDescriptor& PreparePipelineDescriptor() {
+  static const PipelineDescriptor kPipeline = {
+      .name = "prepare",
+      .summary = "Bring weights and names into the form that quantisation expects",
+      .description = R"(
+What quantisation does to a float model before it looks at layers:
+
+- freeze-inputs comes first: constants that are also inputs hide weights from every later pass.
+- name-nodes comes before anything that removes nodes, since unnamed nodes are called by their place.
+- fold-weights comes after freeze-inputs, since a weight may be computed from such an input.
+)",
+      .text = kPreparePipeline,
+  };
+  return kPipeline;
+}
+
 std::string FusionPipeline(bool do_fusion, std::span<const std::string> skip) {
   if (!do_fusion) return "";
   const PassDescriptor& fuse = FuseConvBnPass();

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "lathe/passes/core/registry.h"
+
 namespace lathe::passes {
 
 // What comes before anything looks at layers.
@@ -14,6 +16,8 @@ namespace lathe::passes {
 //   fold-weights    before anything asks whether a weight is constant; after freeze-inputs, since a
 //                   weight may be computed from such an input
 inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes,fold-weights";
+// The same by the name "prepare".
+const PipelineDescriptor& PreparePipelineDescriptor();
 
 // Float graph to float graph with BatchNormalization folded; `skip` names convolutions to leave
 // alone.

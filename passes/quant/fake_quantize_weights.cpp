@@ -111,7 +111,7 @@ const PassDescriptor& FakeQuantizeWeightsPass() {
       .options = {},
       .statistics = {{"layers", "layers whose weight was rounded"}},
       .requires_facts = {facts::kQuantPointsMarked},
-      .establishes = {},
+      .establishes = {facts::kWeightsRounded},
       .preserves = {facts::kShapesInferred, facts::kConvBnFused, facts::kWeightsFolded,
                     facts::kQuantPointsMarked, facts::kSparsityApplied},
       .run = Run,

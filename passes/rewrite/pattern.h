@@ -42,6 +42,7 @@ class Operand {
  private:
   friend class Matcher;
   friend class Pattern;
+  friend class RuleSet;
   friend Operand Any();
   friend Operand Any(ValueHandle handle);
   friend Operand Constant();
@@ -95,6 +96,7 @@ class Pattern {
 
  private:
   friend class Matcher;
+  friend class RuleSet;
   struct NodeCondition {
     std::string name;
     std::function<bool(const ir::Node&)> holds;

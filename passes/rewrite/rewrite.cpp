@@ -1,95 +1,22 @@
 #include "lathe/passes/rewrite/rewrite.h"
 
 #include <algorithm>
-#include <deque>
+#include <utility>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include "lathe/passes/rewrite/internal/worklist.h"
 
 namespace lathe::passes {
 namespace {
 
 constexpr int64_t kMostApplicationsPerNode = 16;
-
-// Which rules are worth trying on a node, by operator name. Domains are left to the matcher.
-class RuleIndex {
- public:
-  RuleIndex(std::span<const RewriteRule> rules, const ir::Model& model) {
-    for (const RewriteRule& rule : rules) {
-      for (const std::string& op : rule.pattern.operators()) {
-        rules_[model.Intern(op)].push_back(&rule);
-      }
-    }
-  }
-
-  std::span<const RewriteRule* const> For(const ir::Node& node) const {
-    const auto it = rules_.find(node.op());
-    if (it == rules_.end()) return {};
-    return it->second;
-  }
-
- private:
-  absl::flat_hash_map<ir::Name, std::vector<const RewriteRule*>> rules_;
-};
-
-// Nodes to look at, each at most once at a time. Ids, so that an erased node does no harm.
-class Worklist : public ir::RewriteListener {
- public:
-  // `reach`: how many users down a root can be from a node that its pattern looks at.
-  explicit Worklist(int reach) : reach_(reach) {}
-
-  void Push(const ir::Node& node) {
-    if (node.is_return()) return;
-    if (node.id() >= queued_.size()) queued_.resize(node.id() + 1, false);
-    if (queued_[node.id()]) return;
-    queued_[node.id()] = true;
-    ids_.push_back(node.id());
-  }
-
-  // Null when there is nothing left.
-  ir::Node* Pop(const ir::Model& model) {
-    while (!ids_.empty()) {
-      const ir::NodeId id = ids_.front();
-      ids_.pop_front();
-      queued_[id] = false;
-      if (ir::Node* node = model.FindNode(id)) return node;
-    }
-    return nullptr;
-  }
-
-  void OnNodeCreated(ir::Node& node) override { PushWithUsers(node, reach_); }
-  void OnNodeChanged(ir::Node& node) override { PushWithUsers(node, reach_); }
-  void OnOperandChanged(ir::Use& use, ir::Value* old_value) override {
-    PushWithUsers(*use.user(), reach_);
-    if (old_value != nullptr && old_value->use_count() <= 1) PushUsersOf(*old_value, reach_);
-  }
-  void OnNodeErased(ir::Node& node) override {
-    // A value that one other node reads becomes that node's own.
-    for (const ir::Use& use : node.operands()) {
-      if (use.value() != nullptr && use.value()->use_count() <= 2)
-        PushUsersOf(*use.value(), reach_);
-    }
-  }
-  void OnValueChanged(ir::Value& value) override {
-    if (value.kind() == ir::Value::Kind::kInitializer) PushUsersOf(value, reach_);
-  }
-
- private:
-  void PushUsersOf(const ir::Value& value, int reach) {
-    for (const ir::Use& use : value.uses()) PushWithUsers(*use.user(), reach - 1);
-  }
-  void PushWithUsers(const ir::Node& node, int reach) {
-    Push(node);
-    if (reach <= 0) return;
-    for (const ir::Value* output : node.outputs()) PushUsersOf(*output, reach);
-  }
-
-  int reach_;
-  std::deque<ir::NodeId> ids_;
-  std::vector<bool> queued_;
-};
+// Of the last applications of a run that does not end, these many name the rules at fault.
+constexpr size_t kLastApplications = 64;
 
 bool IsVisited(const ir::Graph& graph, const RewriteOptions& options) {
+  if (options.bodies && options.functions) return true;
   if (graph.owner() != nullptr && !options.bodies) return false;
   const ir::Graph* top = &graph;
   while (top->parent() != nullptr) top = top->parent();
@@ -98,20 +25,17 @@ bool IsVisited(const ir::Graph& graph, const RewriteOptions& options) {
 
 class Driver {
  public:
-  Driver(std::span<const RewriteRule> rules, PassContext& context, const RewriteOptions& options)
-      : context_(context),
+  Driver(const RuleSet& rules, PassContext& context, const RewriteOptions& options)
+      : rules_(rules),
+        context_(context),
         options_(options),
         index_(rules, context.model()),
-        worklist_(Reach(rules)) {}
+        worklist_({.users = rules.reach()}, options.shuffle_seed) {}
 
   StatusOr<RewriteResult> Run() {
-    int64_t nodes = 0;
-    for (const ir::Graph* graph : context_.model().AllGraphs()) {
-      if (!IsVisited(*graph, options_)) continue;
-      for (const ir::Node& node : graph->nodes()) worklist_.Push(node);
-      nodes += static_cast<int64_t>(graph->num_nodes());
-    }
-    most_applications_ = kMostApplicationsPerNode * (nodes + 1);
+    const int64_t nodes = PushAll();
+    most_applications_ = options_.max_applications > 0 ? options_.max_applications
+                                                       : kMostApplicationsPerNode * (nodes + 1);
     if (options_.to_fixed_point) context_.rewriter().AddListener(&worklist_);
     const Status status = Drain();
     if (options_.to_fixed_point) context_.rewriter().RemoveListener(&worklist_);
@@ -120,74 +44,133 @@ class Driver {
   }
 
  private:
-  static int Reach(std::span<const RewriteRule> rules) {
-    int reach = 0;
-    for (const RewriteRule& rule : rules) reach = std::max(reach, rule.pattern.depth() - 1);
-    return reach;
+  // Returns the number of nodes.
+  int64_t PushAll() {
+    std::vector<ir::Graph*> graphs = context_.model().AllGraphs();
+    std::erase_if(graphs, [&](const ir::Graph* graph) {
+      return !context_.Visits(*graph) || !IsVisited(*graph, options_);
+    });
+    if (options_.backward) std::ranges::reverse(graphs);
+    int64_t nodes = 0;
+    for (const ir::Graph* graph : graphs) {
+      nodes += static_cast<int64_t>(graph->num_nodes());
+      if (options_.backward) {
+        for (const ir::Node* node = graph->last_node(); node != nullptr; node = node->previous()) {
+          worklist_.Push(*node);
+        }
+      } else {
+        for (const ir::Node& node : graph->nodes()) worklist_.Push(node);
+      }
+    }
+    return nodes;
   }
 
   Status Drain() {
-    while (ir::Node* node = worklist_.Pop(context_.model())) {
+    while (true) {
+      const Worklist::Item item = worklist_.Pop(context_.model());
+      if (item.node == nullptr) return OkStatus();
+      const ir::NodeId id = item.node->id();
       // An edit may have queued a node of a graph that is not to be visited.
-      if (!IsVisited(*node->graph(), options_)) continue;
-      LATHE_RETURN_IF_ERROR(Visit(*node));
-      if (options_.to_fixed_point && result_.applied > most_applications_) {
-        return InternalError("rules undo each other: {} were still applied after {} applications",
-                             fmt::join(recent_, ", "), most_applications_);
+      const ir::Graph& graph = *item.node->graph();
+      if (context_.Visits(graph) && IsVisited(graph, options_)) {
+        LATHE_RETURN_IF_ERROR(Visit(*item.node));
       }
+      if (!options_.to_fixed_point) continue;
+      if (context_.model().FindNode(id) != nullptr) worklist_.PassOn(item);
+      if (result_.applied > most_applications_) return DoesNotEnd();
     }
-    return OkStatus();
   }
 
   Status Visit(ir::Node& root) {
-    for (const RewriteRule* rule : index_.For(root)) {
+    const RewriteRule* fitting = nullptr;
+    std::optional<Match> match;
+    index_.ForEachCandidate(root, [&](const RewriteRule& rule) {
       Refusal refusal;
-      const std::optional<Match> match = FindMatch(rule->pattern, root, &refusal);
-      if (match) return Apply(*rule, *match);
-      if (!refusal.by_condition) continue;
-      ++result_.refused;
-      context_.Missed(root, fmt::format("{}: {}", rule->name, refusal.ToText()));
-    }
-    return OkStatus();
+      // The text of a refusal costs more than the match.
+      const bool reports = options_.remarks == RewriteOptions::Remarks::kAll;
+      match = FindMatch(rule.pattern, root, reports ? &refusal : nullptr);
+      if (match) {
+        fitting = &rule;
+        return false;
+      }
+      if (refusal.by_condition) Refused(rule, root, refusal);
+      return true;
+    });
+    return fitting == nullptr ? OkStatus() : Apply(*fitting, *match);
+  }
+
+  void Refused(const RewriteRule& rule, const ir::Node& root, const Refusal& refusal) {
+    ++result_.refused;
+    const auto number = static_cast<uint64_t>(&rule - rules_.rules().data());
+    if (options_.to_fixed_point && !reported_.insert((number << 32) | root.id()).second) return;
+    context_.Missed(root, fmt::format("{}: {}", rule.name, refusal.ToText()));
   }
 
   Status Apply(const RewriteRule& rule, const Match& match) {
-    const std::string root_name = match.root().display_name();
+    const ir::Node& root = match.root();
+    const std::string root_name = root.display_name();
+    // Before the nodes are gone.
+    if (options_.remarks != RewriteOptions::Remarks::kNone)
+      context_.Applied(root, Remark(rule, match));
+    const ir::Rewriter::OriginScope scope(context_.rewriter(), match.nodes());
+    LATHE_RETURN_IF_ERROR(WithContext(rule.build(match, context_), ErrorContext::kNode, root_name));
+    ++result_.applied;
+    NoteLast(rule);
+    return OkStatus();
+  }
+
+  static std::string Remark(const RewriteRule& rule, const Match& match) {
     std::string message(rule.name);
     for (const ir::Node* node : match.nodes()) {
       if (node == &match.root()) continue;
       message += fmt::format("{}{}", message.size() == rule.name.size() ? " with " : ", ",
                              node->display_name());
     }
-    // Before the nodes are gone.
-    context_.Applied(match.root(), std::move(message));
-    const ir::Rewriter::OriginScope scope(context_.rewriter(), match.nodes());
-    LATHE_RETURN_IF_ERROR(WithContext(rule.build(match, context_), ErrorContext::kNode, root_name));
-    ++result_.applied;
-    NoteRecent(rule);
-    return OkStatus();
+    return message;
   }
 
-  // The rules applied late in a run that does not end: each once, in order of first appearance.
-  void NoteRecent(const RewriteRule& rule) {
-    if (result_.applied <= most_applications_ / 2) return;
-    if (std::ranges::find(recent_, rule.name) == recent_.end()) recent_.push_back(rule.name);
+  void NoteLast(const RewriteRule& rule) {
+    if (last_.size() < kLastApplications) {
+      last_.push_back(&rule);
+    } else {
+      last_[static_cast<size_t>(result_.applied) % kLastApplications] = &rule;
+    }
   }
 
+  Status DoesNotEnd() const {
+    // In the order of the set: what undoes what has no first.
+    std::vector<const RewriteRule*> at_fault = last_;
+    std::ranges::sort(at_fault);
+    const auto repeated = std::ranges::unique(at_fault);
+    at_fault.erase(repeated.begin(), repeated.end());
+    std::vector<std::string_view> names;
+    for (const RewriteRule* rule : at_fault) names.push_back(rule->name);
+    return InternalError("rules undo each other: {} were still applied after {} applications",
+                         fmt::join(names, ", "), most_applications_);
+  }
+
+  const RuleSet& rules_;
   PassContext& context_;
   const RewriteOptions& options_;
   RuleIndex index_;
   Worklist worklist_;
   RewriteResult result_;
   int64_t most_applications_ = 0;
-  std::vector<std::string_view> recent_;
+  std::vector<const RewriteRule*> last_;
+  // Rule and node of the refusals that were remarked upon.
+  absl::flat_hash_set<uint64_t> reported_;
 };
 
 }  // namespace
 
-StatusOr<RewriteResult> ApplyRules(std::span<const RewriteRule> rules, PassContext& context,
+StatusOr<RewriteResult> ApplyRules(const RuleSet& rules, PassContext& context,
                                    const RewriteOptions& options) {
   return Driver(rules, context, options).Run();
+}
+
+StatusOr<RewriteResult> ApplyRules(std::span<const RewriteRule> rules, PassContext& context,
+                                   const RewriteOptions& options) {
+  return ApplyRules(RuleSet(rules), context, options);
 }
 
 }  // namespace lathe::passes

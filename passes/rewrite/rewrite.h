@@ -1,47 +1,50 @@
-// Rules (a pattern and what to build in its place) and the drivers that apply them to a model.
+// The drivers that apply rules to a model.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <span>
-#include <string_view>
 
-#include "lathe/passes/core/pass.h"
-#include "lathe/passes/rewrite/pattern.h"
+#include "lathe/passes/rewrite/rule.h"
+#include "lathe/passes/rewrite/rule_set.h"
 
 namespace lathe::passes {
-
-struct RewriteRule {
-  // For remarks and errors: "drop-identity".
-  std::string_view name;
-  Pattern pattern;
-  // Builds; it decides nothing. Nodes it creates inherit the origins of all matched nodes. It may
-  // erase matched nodes, but not the node whose body the match is in. An error stops the pass: it
-  // means that something is broken, not that the rule does not apply.
-  std::function<Status(const Match& match, PassContext& context)> build;
-};
 
 struct RewriteOptions {
   // Visit the bodies of If, Loop and Scan, and local functions.
   bool bodies = true;
   bool functions = true;
-  // False: one walk forward over the nodes that are there at the start. True: nodes that rules
-  // made, and nodes near an edit, are looked at as well, until nothing fits.
+  // False: one walk over the nodes that are there at the start. True: nodes that rules made, and
+  // nodes near an edit, are looked at as well, until nothing fits.
   bool to_fixed_point = false;
+  // Start with the last node of the last graph instead of the first of the first.
+  bool backward = false;
+  // For tests: look at the nodes in an order that this number determines instead of the graph's.
+  std::optional<uint64_t> shuffle_seed;
+  // At a fixed point: more applications than this are an error. 0: 16 for each node at the start.
+  int64_t max_applications = 0;
+  // Remarks cost more than trying rules; who applies many to graphs of any size may do without.
+  enum class Remarks { kAll, kApplied, kNone };
+  Remarks remarks = Remarks::kAll;
 };
 
 struct RewriteResult {
   int64_t applied = 0;
-  // Matches that only a condition refused.
+  // Matches that only a condition refused, counted each time they are tried; 0 unless all remarks
+  // are made.
   int64_t refused = 0;
   bool changed() const { return applied != 0; }
 };
 
 // Applies rules to every graph, outer before inner, nodes in execution order. The first rule that
 // fits a node is applied, the others are not tried on it in this visit. Remarks: one for each
-// application, one for each refusal by a condition. Errors: those of a rule, with the root's name;
-// at a fixed point, rules that undo each other (16 applications for each node at the start).
-// O(nodes) matches, each against the rules for the node's operator only, plus what rules do.
+// application, one for each refusal by a condition (once for a node and a rule). Errors: those of a
+// rule, with the root's name; at a fixed point, rules that undo each other, by name.
+// O(nodes + applications) visits, each to the rules that the index leaves for the node, plus what
+// rules do; an edit near a value adds a visit to each of its users.
+StatusOr<RewriteResult> ApplyRules(const RuleSet& rules, PassContext& context,
+                                   const RewriteOptions& options = {});
+// Compiles the set first.
 StatusOr<RewriteResult> ApplyRules(std::span<const RewriteRule> rules, PassContext& context,
                                    const RewriteOptions& options = {});
 

@@ -1,5 +1,6 @@
 #include "lathe/runtime/openvino/engine.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <openvino/core/type.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/tile.hpp>
+#include <openvino/op/topk.hpp>
 #include <openvino/openvino.hpp>
 #include <openvino/pass/constant_folding.hpp>
 #include <openvino/pass/manager.hpp>
@@ -231,20 +233,49 @@ class OpenVinoGraph : public eval::CompiledGraph {
   std::vector<ir::TensorBytes> held_;
 };
 
-// Where each of the graph's inputs stands among the parameters; nothing for one that is not used:
-// the frontend drops it.
-std::vector<std::optional<size_t>> FindParameters(const ov::Model& model,
-                                                  std::span<const ir::InputSpec> specs) {
-  const ov::ParameterVector& parameters = model.get_parameters();
-  std::vector<std::optional<size_t>> places(specs.size());
-  for (size_t i = 0; i < specs.size(); ++i) {
-    for (size_t k = 0; k < parameters.size(); ++k) {
-      if (parameters[k]->output(0).get_names().contains(specs[i].name) ||
-          parameters[k]->get_friendly_name() == specs[i].name) {
-        places[i] = k;
-      }
+// ONNX gives equal elements the order they have in the input.
+void MakeTopKStable(const ov::Model& model) {
+  for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
+    const auto top_k = ov::as_type_ptr<ov::op::v11::TopK>(node);
+    if (top_k != nullptr && top_k->get_sort_type() != ov::op::TopKSortType::NONE) {
+      top_k->set_stable(true);
     }
   }
+}
+
+// Where each of the graph's inputs stands among the parameters; nothing for one that is not used:
+// the frontend drops it. It keeps their order and mostly their names, but an input that goes
+// through an operator which does nothing may be called by the result's name.
+StatusOr<std::vector<std::optional<size_t>>> FindParameters(const ov::Model& model,
+                                                            const ir::Graph& graph,
+                                                            std::span<const ir::InputSpec> specs) {
+  const ov::ParameterVector& parameters = model.get_parameters();
+  std::vector<std::optional<size_t>> places(specs.size());
+  std::vector<size_t> renamed;
+  for (size_t k = 0; k < parameters.size(); ++k) {
+    const auto named = std::ranges::find_if(specs, [&](const ir::InputSpec& spec) {
+      return parameters[k]->output(0).get_names().contains(spec.name) ||
+             parameters[k]->get_friendly_name() == spec.name;
+    });
+    if (named == specs.end()) {
+      renamed.push_back(k);
+    } else {
+      places[static_cast<size_t>(named - specs.begin())] = k;
+    }
+  }
+  if (renamed.empty()) return places;
+  std::vector<size_t> missing;
+  size_t i = 0;
+  for (const ir::Value* input : graph.inputs()) {
+    if (input->tensor()) continue;  // a default: no spec
+    if (!places[i] && input->has_uses()) missing.push_back(i);
+    ++i;
+  }
+  if (missing.size() != renamed.size()) {
+    return Unsupported("OpenVINO renames input {} of the model",
+                       parameters[renamed.front()]->get_friendly_name());
+  }
+  for (size_t k = 0; k < missing.size(); ++k) places[missing[k]] = renamed[k];
   return places;
 }
 
@@ -263,7 +294,9 @@ class OpenVinoEngine : public eval::Engine {
     const auto errors = std::make_shared<TapErrors>();
     try {
       prepared.model = SharedCore().read_model(message, ov::Tensor());
-      prepared.parameters = FindParameters(*prepared.model, specs);
+      LATHE_ASSIGN_OR_RETURN(prepared.parameters,
+                             FindParameters(*prepared.model, model.graph(), specs));
+      MakeTopKStable(*prepared.model);
       prepared.only_static = FindRuntimeTile(*prepared.model) != nullptr;
       prepared.has_token = !options.taps.empty();
       AttachTaps(*prepared.model, prepared.num_outputs, options.taps, errors);

@@ -130,6 +130,18 @@ Status CheckConstant(const ir::Tensor& tensor, const ir::Value& value) {
   return OkStatus();
 }
 
+bool IsSigned(const ir::Type& type) {
+  switch (type.element) {
+    case ir::ElementType::kInt8:
+    case ir::ElementType::kInt16:
+    case ir::ElementType::kInt32:
+    case ir::ElementType::kInt64:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // What OpenVINO 2026.4 computes wrongly without a word; found by running onnx's own operator tests.
 Status RefuseIgnored(const ir::Node& node) {
   const auto refuse = [&](std::string_view what) {
@@ -151,6 +163,22 @@ Status RefuseIgnored(const ir::Node& node) {
   }
   if (node.Is("RoiAlign") && node.StringAttribute("mode", "avg") == "max") {
     return InNode(Unsupported("operator RoiAlign has mode max, which OpenVINO computes otherwise"),
+                  node);
+  }
+  if (node.Is("Attention")) {
+    for (const std::string_view window : {"left_window_size", "right_window_size"}) {
+      if (node.IntAttribute(window, -1) >= 0) return refuse(window);
+    }
+    constexpr size_t kPastKey = 4;
+    if (node.IntAttribute("is_causal", 0) != 0 && node.input(kPastKey) != nullptr) {
+      return InNode(
+          Unsupported(
+              "operator Attention is causal with a past, which OpenVINO computes otherwise"),
+          node);
+    }
+  }
+  if (node.Is("BitShift") && IsSigned(node.input(0)->type())) {
+    return InNode(Unsupported("operator BitShift of signed integers has other results in OpenVINO"),
                   node);
   }
   if (node.Is("DFT")) {

@@ -32,6 +32,12 @@ if(NOT output MATCHES "conv1: folded 'bn1'" OR NOT EXISTS ${WORK_DIR}/folded.onn
   message(FATAL_ERROR "the example of embedding printed: ${output}")
 endif()
 
+run("running the example of a pass" ${WORK_DIR}/build/pow_to_mul ${digits} ${WORK_DIR}/multiplied.onnx
+  "prepare,fixpoint(pow-to-mul)")
+if(NOT output MATCHES "2#1.1 pow-to-mul: unchanged" OR NOT EXISTS ${WORK_DIR}/multiplied.onnx)
+  message(FATAL_ERROR "the example of a pass printed: ${output}")
+endif()
+
 # One program with every installed header and all of every library: what is missing, or does not resolve, shows.
 string(REPLACE "|" ";" libraries "${LIBRARIES}")
 run("configuring a program with all of ${libraries}" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/every_library

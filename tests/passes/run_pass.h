@@ -1,10 +1,12 @@
-// Runs one pass in a test, with the verifier before and after.
+// Runs one pass in a test, with the verifier before and after, and a check that it tells the truth
+// about whether it changed something.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include "lathe/ir/verifier.h"
 #include "lathe/passes/core/pass_manager.h"
+#include "lathe/passes/instrument/check_changed.h"
+#include "lathe/passes/instrument/verify_each.h"
 #include "lathe/passes/pipelines/all_passes.h"
 
 namespace lathe::passes {
@@ -16,7 +18,9 @@ inline StatusOr<PipelineReport> RunWith(ir::Model& model, std::string_view pipel
   PassRegistry registry;
   EXPECT_TRUE(RegisterAllPasses(registry).ok());
   PassManagerOptions options;
-  options.verify = ir::VerifyModel;
+  CheckChanged check_changed;
+  VerifyEach verify;
+  options.observers = {&check_changed, &verify};
   options.assume = std::move(assume);
   return RunPipeline(model, pipeline, registry, resources, options);
 }

@@ -65,6 +65,21 @@ TEST_F(Engine, OutputsInGraphOrderInputsAndConstantsAmongThem) {
   EXPECT_THAT(Values((*outputs)[3]), ElementsAre(110, 220));
 }
 
+// OpenVINO's frontend drops such an operator and gives the input's parameter the result's name.
+TEST_F(Engine, InputsBehindOperatorsThatDoNothing) {
+  ir::Value& a = graph_.Input("a", {2});
+  ir::Value& unused = graph_.Input("unused", {3});
+  ir::Value& b = graph_.Input("b", {2});
+  (void)unused;
+  graph_.Output(graph_.Node("Dropout", "drop_b", {&b}));
+  graph_.Output(graph_.Node("Dropout", "drop_a", {&a}));
+  const auto outputs = Run({Floats({2}, {1, 2}), Floats({3}, {0, 0, 0}), Floats({2}, {3, 4})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  ASSERT_EQ(outputs->size(), 2u);
+  EXPECT_THAT(Values((*outputs)[0]), ElementsAre(3, 4));
+  EXPECT_THAT(Values((*outputs)[1]), ElementsAre(1, 2));
+}
+
 TEST_F(Engine, InputsAreCheckedBeforeAnyWork) {
   graph_.Output(graph_.Node("Relu", "r",
                             {&graph_.FreeInput("image", {Dim::Symbol("batch"), Dim::Known(1),
@@ -363,6 +378,35 @@ TEST_F(Engine, RepeatsOfTileThatAreAnInputAreRefused) {
       "Tile", "tile", {&graph_.Input("x", {2}), &graph_.Input("r", {1}, ElementType::kInt64)}));
   EXPECT_EQ(CompileError(),
             "node 'tile': OpenVINO cannot run operator Tile: its repeats are not constant");
+}
+
+TEST_F(Engine, TopKOfEqualElementsKeepsTheirOrder) {
+  ir::NodeSpec spec;
+  spec.op = "TopK";
+  spec.name = "top";
+  spec.inputs = {&graph_.Input("x", {6}),
+                 &graph_.Constant("k", Tensor::Of<int64_t>({1}, std::vector<int64_t>{4}))};
+  spec.outputs = {"values", "indices"};
+  ir::Node& node = graph_.rewriter.CreateNode(graph_.model->graph(), nullptr, spec);
+  graph_.Output(*node.output(1));
+  const auto outputs = Run({Floats({6}, {7, 7, 9, 7, 7, 9})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_THAT(*(*outputs)[0].ValuesAsInt64(), ElementsAre(2, 5, 0, 1));
+}
+
+TEST_F(Engine, WhatWouldBeComputedOtherwiseIsRefused) {
+  ir::Value& x = graph_.Input("x", {2}, ElementType::kInt8);
+  graph_.Output(graph_.Node("BitShift", "shift", {&x, &x}, {{"direction", std::string("RIGHT")}}));
+  EXPECT_EQ(CompileError(),
+            "node 'shift': operator BitShift of signed integers has other results in OpenVINO");
+}
+
+TEST_F(Engine, WindowsOfAttentionAreRefused) {
+  ir::Value& x = graph_.Input("x", {1, 1, 2, 2});
+  graph_.Output(
+      graph_.Node("Attention", "attention", {&x, &x, &x}, {{"left_window_size", int64_t{1}}}));
+  EXPECT_EQ(CompileError(),
+            "node 'attention': operator Attention has left_window_size, which OpenVINO ignores");
 }
 
 TEST_F(Engine, WhatWouldBeIgnoredIsRefused) {

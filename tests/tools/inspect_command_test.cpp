@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +18,8 @@ TEST(InspectCommand, PrintsATable) {
   const auto bytes = std::filesystem::file_size(folder / "a.onnx");
   EXPECT_EQ(result.out, "a.onnx: " + std::to_string(bytes) +
                             " B, ONNX IR version 8, opset 13, by tests\n"
+                            "float model\n"
+                            "facts: conv-bn-fused, weights-folded\n"
                             "\ninputs\n"
                             "  x  f32[batch,2,4,4]\n"
                             "\noutputs\n"
@@ -39,6 +44,7 @@ TEST(InspectCommand, JsonIsOneObject) {
   json.erase("file_bytes");
   EXPECT_EQ(json.dump(),
             R"({"model":"a.onnx","ir_version":8,"opsets":{"ai.onnx":13},"producer":"tests",)"
+            R"("form":"float model","facts":["conv-bn-fused","weights-folded"],)"
             R"("inputs":[{"name":"x","type":"f32[1,2,4,4]"}],)"
             R"("outputs":[{"name":"y","type":"f32[1,2,4,4]"}],"nodes":4,"bodies":0,)"
             R"("functions":0,"operators":{"Conv":1,"Identity":1,"Neg":1,"Relu":1},)"
@@ -65,6 +71,56 @@ TEST(InspectCommand, BodiesFunctionsAndConstantsCount) {
   EXPECT_EQ(json["bodies"], 2);
   EXPECT_EQ(json["operators"].dump(), R"({"Constant":2,"If":1,"com.microsoft.Gelu":1})");
   EXPECT_EQ(json["parameters"].dump(), R"({"i64":{"tensors":2,"elements":6,"bytes":48}})");
+}
+
+// Models that the reference wrote are what they are, and passes can start from them.
+class GoldenForms : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* shared = std::getenv("LATHE_SHARED_DIR");
+    golden_ = (shared != nullptr ? std::string(shared) : LATHE_SOURCE_DIR "/../shared") +
+              "/golden/ptq_lenet/";
+    if (!std::filesystem::exists(golden_)) {
+      GTEST_SKIP() << golden_ << " is missing: forms of the reference's models are NOT tested";
+    }
+  }
+  // The form and whether a fact is listed.
+  std::string Form(const std::string& file) {
+    const LatheResult result = RunLathe(folder_, {"--json", "inspect", golden_ + file});
+    const auto json = nlohmann::ordered_json::parse(result.out, nullptr, false);
+    if (json.is_discarded()) return result.err;
+    std::string text = json["form"];
+    for (const char* fact : {"weights-rounded", "ascend-lowered", "fake-quant-lowered"}) {
+      if (std::ranges::find(json["facts"], fact) != json["facts"].end()) {
+        text += std::string(", ") + fact;
+      }
+    }
+    return text;
+  }
+
+  TestFolder folder_;
+  std::string golden_;
+};
+
+TEST_F(GoldenForms, AreRecognised) {
+  EXPECT_EQ(Form("original.onnx"), "float model");
+  EXPECT_EQ(Form("modified.onnx"), "modified model, weights-rounded");
+  EXPECT_EQ(Form("deploy_model.onnx"), "deploy model, ascend-lowered");
+  EXPECT_EQ(Form("fake_quant_model.onnx"), "fake-quant model, fake-quant-lowered");
+}
+
+TEST_F(GoldenForms, CountForTheOrderOfAPipeline) {
+  const auto run = [&](const std::string& file) {
+    return RunLathe(folder_,
+                    {"opt", golden_ + file, "-o", "b.onnx", "--passes", "share-ascend-quant",
+                     "--assume", "quant-points-marked", "--assume", "calibrated"});
+  };
+  EXPECT_EQ(run("deploy_model.onnx").status, 0) << run("deploy_model.onnx").err;
+  const LatheResult refused = run("modified.onnx");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_EQ(refused.err,
+            "lathe: error: pass share-ascend-quant (number 1) needs the fact 'ascend-lowered', "
+            "which does not hold; run insert-ascend-dequant or insert-ascend-quant before it\n");
 }
 
 TEST(InspectCommand, ADamagedFileIsOneLine) {

@@ -33,6 +33,20 @@ TEST(PassesCommand, DescribesOne) {
   EXPECT_THAT(result.out, HasSubstr("\nEstablishes:\n  conv-bn-fused: no BatchNormalization"));
 }
 
+TEST(PassesCommand, PipelinesAndGroupsAreListedToo) {
+  const TestFolder folder;
+  EXPECT_THAT(RunLathe(folder, {"passes"}).out,
+              testing::AllOf(HasSubstr("\nprepare   Bring weights and names into the form"),
+                             HasSubstr("\nfixpoint(...)  passes that run in turn until")));
+  const LatheResult one = RunLathe(folder, {"passes", "prepare"});
+  EXPECT_EQ(one.status, 0) << one.err;
+  EXPECT_THAT(one.out, StartsWith("prepare: Bring weights and names into the form"));
+  EXPECT_THAT(one.out, HasSubstr("\n\nIt stands for:\n  freeze-inputs,name-nodes,fold-weights\n"));
+  const auto json =
+      nlohmann::json::parse(RunLathe(folder, {"passes", "prepare", "--json"}).out, nullptr, false);
+  EXPECT_EQ(json["text"], "freeze-inputs,name-nodes,fold-weights");
+}
+
 TEST(PassesCommand, JsonHoldsTheDescriptors) {
   const TestFolder folder;
   const LatheResult all = RunLathe(folder, {"passes", "--json"});

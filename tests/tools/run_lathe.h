@@ -49,6 +49,10 @@ inline std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
+inline void WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
 // Runs in `folder`, whose files can be named without a path.
 inline LatheResult RunLathe(const TestFolder& folder, std::vector<std::string> arguments) {
   const std::string binary = std::string(LATHE_BINARY_DIR) + "/bin/lathe";

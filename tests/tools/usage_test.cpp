@@ -73,7 +73,7 @@ TEST(Usage, ShapesAreCheckedBeforeTheModelIsRead) {
 TEST(Usage, AWrongPipelineIsSaidBeforeTheModelIsRead) {
   const TestFolder folder;
   ExpectUsageError(folder, {"opt", "nothing.onnx", "-o", "b.onnx", "--passes", "fuse-conv-bm"},
-                   "pipeline, column 1: there is no pass 'fuse-conv-bm'; did you mean "
+                   "pipeline, column 1: there is no pass or pipeline 'fuse-conv-bm'; did you mean "
                    "'fuse-conv-bn'?");
 }
 
@@ -92,7 +92,7 @@ TEST(Usage, AWrongOrderIsRefusedAndNothingIsWritten) {
 TEST(Usage, AnUnknownPassToDescribe) {
   const TestFolder folder;
   ExpectUsageError(folder, {"passes", "fuse-conv"},
-                   "there is no pass 'fuse-conv'; did you mean 'fuse-conv-bn'?");
+                   "there is no pass or pipeline 'fuse-conv'; did you mean 'fuse-conv-bn'?");
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/text/print.h"
+#include "lathe/passes/core/fact_table.h"
+#include "lathe/passes/core/model_form.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/fix_shapes.h"
 #include "lathe/tools/summary.h"
@@ -94,10 +96,23 @@ void PrintInterface(std::string_view heading, const std::vector<const ir::Value*
   PrintTable(rows);
 }
 
+// Those that hold, in the table's order.
+std::vector<std::string> FactsOf(const ir::Model& model) {
+  std::vector<std::string> result;
+  for (const passes::FactDescriptor& fact : passes::AllFacts()) {
+    if (passes::FactHolds(model, fact.name)) result.emplace_back(fact.name);
+  }
+  return result;
+}
+
 class Inspector {
  public:
   Inspector(const ir::Model& model, std::string path)
-      : model_(model), path_(std::move(path)), inventory_(TakeInventory(model)) {
+      : model_(model),
+        path_(std::move(path)),
+        inventory_(TakeInventory(model)),
+        form_(passes::RecognizeForm(model)),
+        facts_(FactsOf(model)) {
     for (const ir::Value* input : model.graph().inputs()) {
       if (!input->tensor()) inputs_.push_back(input);
     }
@@ -122,6 +137,8 @@ class Inspector {
                {"ir_version", info.ir_version},
                {"opsets", std::move(opsets)},
                {"producer", Producer(info)},
+               {"form", passes::FormText(form_.form)},
+               {"facts", facts_},
                {"inputs", Interface(inputs_)},
                {"outputs", Interface(outputs_)},
                {"nodes", inventory_.nodes},
@@ -140,7 +157,9 @@ class Inspector {
     if (const std::string producer = Producer(info); !producer.empty()) {
       fmt::print(", by {}", producer);
     }
-    fmt::print("\n");
+    fmt::print("\n{}{}{}\n", passes::FormText(form_.form),
+               form_.witness == nullptr ? "" : ": ", form_.Evidence());
+    if (!facts_.empty()) fmt::print("facts: {}\n", fmt::join(facts_, ", "));
     PrintInterface("inputs", inputs_);
     PrintInterface("outputs", outputs_);
     PrintOperators();
@@ -176,6 +195,8 @@ class Inspector {
   const ir::Model& model_;
   std::string path_;
   Inventory inventory_;
+  passes::RecognizedForm form_;
+  std::vector<std::string> facts_;
   // Inputs that must be fed.
   std::vector<const ir::Value*> inputs_;
   std::vector<const ir::Value*> outputs_;

@@ -1,6 +1,4 @@
 // lathe opt MODEL -o OUT --passes TEXT: runs any pipeline on a model.
-#include <algorithm>
-#include <cstdio>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -8,17 +6,16 @@
 
 #include "lathe/backends/onnx/export.h"
 #include "lathe/frontends/onnx/import.h"
-#include "lathe/ir/text/print.h"
-#include "lathe/ir/verifier.h"
 #include "lathe/passes/core/pass_manager.h"
 #include "lathe/passes/pipelines/all_passes.h"
-#include "lathe/support/nearest_names.h"
-#include "lathe/support/quoted.h"
+#include "lathe/support/text_file.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/exit_status.h"
 #include "lathe/tools/fix_shapes.h"
 #include "lathe/tools/interrupt.h"
+#include "lathe/tools/pass_observers.h"
 #include "lathe/tools/summary.h"
+#include "lathe/tools/timing_report.h"
 
 namespace lathe::tools {
 namespace {
@@ -27,11 +24,10 @@ struct OptOptions {
   std::string model;
   std::string output;
   std::string passes;
+  std::string run_reproducer;
   std::vector<std::string> assume;
-  std::vector<std::string> print_before;
-  std::vector<std::string> print_after;
-  bool verify_each = false;
-  bool timing = false;
+  bool print_pipeline = false;
+  ObserverOptions observers;
 };
 
 size_t CountNodes(const ir::Model& model) {
@@ -40,84 +36,116 @@ size_t CountNodes(const ir::Model& model) {
   return count;
 }
 
-void CollectNames(const std::vector<passes::PipelineItem>& items,
-                  std::vector<std::string_view>& names) {
-  for (const passes::PipelineItem& item : items) {
-    if (item.pass != nullptr) names.push_back(item.pass->name);
-    CollectNames(item.items, names);
-  }
-}
+// What to run on what, wherever it comes from.
+struct Job {
+  std::string pipeline;
+  // Where the pipeline's text stands; empty: on the command line.
+  std::string pipeline_file;
+  std::vector<std::string> assume;
+  // Null: to be read from a file.
+  std::unique_ptr<ir::Model> model;
+};
 
-// A pass to print at must be one of the pipeline.
-Status CheckPrints(std::string_view option, const std::vector<std::string>& wanted,
-                   const passes::Pipeline& pipeline) {
-  std::vector<std::string_view> names;
-  CollectNames(pipeline.items(), names);
-  for (const std::string& name : wanted) {
-    if (std::ranges::find(names, name) != names.end()) continue;
-    const std::string nearest = DidYouMean(name, names);
-    return NotFound("{}: the pipeline has no pass {}{}{}", option, Quoted(name),
-                    nearest.empty() ? "" : "; ", nearest);
+// Which options must be there depends on others.
+Status CheckOptions(const OptOptions& options) {
+  const auto required = [](std::string_view what) {
+    return UsageError(InvalidInput("{} is required (see 'lathe opt --help')", what));
+  };
+  if (!options.run_reproducer.empty()) {
+    if (options.model.empty() && options.passes.empty()) return OkStatus();
+    return UsageError(
+        InvalidInput("--run-reproducer brings its own model and pipeline: leave {} out",
+                     options.model.empty() ? "--passes" : "MODEL"));
   }
+  if (!options.print_pipeline && options.model.empty()) return required("MODEL");
+  if (!options.print_pipeline && options.output.empty()) return required("--output");
   return OkStatus();
 }
 
-// A hook that writes the model to standard error at the passes named; empty when there are none.
-std::function<Status(const passes::PassPoint&)> PrintHook(std::string_view when,
-                                                          const std::vector<std::string>& names) {
-  if (names.empty()) return {};
-  return [when, &names](const passes::PassPoint& point) -> Status {
-    if (std::ranges::find(names, point.pass) == names.end()) return OkStatus();
-    LATHE_ASSIGN_OR_RETURN(const std::string text,
-                           ir::PrintModel(point.model, {.weights = ir::WeightText::kElided}));
-    fmt::print(stderr, "// {} pass {} (number {})\n{}\n", when, point.pass, point.position, text);
-    return OkStatus();
-  };
+StatusOr<Job> FindJob(const OptOptions& options) {
+  Job job{.pipeline = options.passes, .assume = options.assume};
+  if (!options.run_reproducer.empty()) {
+    LATHE_ASSIGN_OR_RETURN(passes::Reproducer reproducer,
+                           passes::ReadReproducer(options.run_reproducer));
+    job.pipeline = std::move(reproducer.pipeline);
+    job.pipeline_file = options.run_reproducer;
+    job.assume.insert(job.assume.end(), reproducer.assume.begin(), reproducer.assume.end());
+    job.model = std::move(reproducer.model);
+  } else if (options.passes.starts_with('@')) {
+    job.pipeline_file = options.passes.substr(1);
+    LATHE_ASSIGN_OR_RETURN(job.pipeline, ReadTextFile(job.pipeline_file));
+  }
+  return job;
 }
 
-// Refers to `options`.
-passes::PassManagerOptions ManagerOptions(const OptOptions& options) {
-  passes::PassManagerOptions result;
-  result.assume = options.assume;
-  result.interrupted = Interrupted;
-  if (options.verify_each) result.verify = ir::VerifyModel;
-  result.before_pass = PrintHook("before", options.print_before);
-  result.after_pass = PrintHook("after", options.print_after);
-  return result;
+StatusOr<passes::PipelineReport> RunObserved(passes::Pipeline pipeline,
+                                             const passes::PassRegistry& registry, ir::Model& model,
+                                             std::vector<std::string> assume,
+                                             PassObservers& observers) {
+  passes::PassManagerOptions manager_options;
+  manager_options.observers = observers.chain();
+  manager_options.interrupted = Interrupted;
+  manager_options.assume = std::move(assume);
+  StatusOr<passes::PassManager> manager =
+      passes::PassManager::Build(std::move(pipeline), registry, model, std::move(manager_options));
+  if (!manager.ok()) return UsageError(manager.status());
+  StatusOr<passes::PipelineReport> report = manager->Run();
+  LATHE_RETURN_IF_ERROR(observers.Finish(report.status()));
+  return report;
 }
 
 Status Run(const OptOptions& options, const GlobalOptions& global) {
+  LATHE_RETURN_IF_ERROR(CheckOptions(options));
   passes::PassRegistry registry;
   LATHE_RETURN_IF_ERROR(passes::RegisterAllPasses(registry));
   // What is wrong with the command line is said before a large model is read.
-  StatusOr<passes::Pipeline> pipeline = passes::Pipeline::Parse(options.passes, registry);
-  if (!pipeline.ok()) return UsageError(pipeline.status());
-  LATHE_RETURN_IF_ERROR(UsageError(CheckPrints("--print-before", options.print_before, *pipeline)));
-  LATHE_RETURN_IF_ERROR(UsageError(CheckPrints("--print-after", options.print_after, *pipeline)));
-
-  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model,
-                         frontends::ImportOnnx(options.model));
-  ir::Rewriter rewriter(*model);
-  LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
-  const size_t nodes_before = CountNodes(*model);
-  StatusOr<passes::PassManager> manager =
-      passes::PassManager::Build(*std::move(pipeline), registry, *model, ManagerOptions(options));
-  if (!manager.ok()) return UsageError(manager.status());
-  LATHE_ASSIGN_OR_RETURN(const passes::PipelineReport report, manager->Run());
-  LATHE_RETURN_IF_ERROR(backends::ExportOnnx(*model, options.output));
-
-  const size_t nodes_after = CountNodes(*model);
-  if (global.json) {
-    PrintJson({{"model", options.model},
-               {"output", options.output},
-               {"changed", report.changed},
-               {"nodes_before", nodes_before},
-               {"nodes_after", nodes_after},
-               {"passes", ReportJson(report, options.timing)}});
+  LATHE_ASSIGN_OR_RETURN(Job job, FindJob(options));
+  StatusOr<passes::Pipeline> pipeline = passes::Pipeline::Parse(job.pipeline, registry);
+  if (!pipeline.ok()) {
+    Status wrong = pipeline.status();
+    if (!job.pipeline_file.empty()) {
+      wrong = WithContext(std::move(wrong), ErrorContext::kFile, job.pipeline_file);
+    }
+    return UsageError(std::move(wrong));
+  }
+  LATHE_RETURN_IF_ERROR(UsageError(CheckObserverOptions(options.observers, *pipeline)));
+  if (options.print_pipeline) {
+    fmt::print("{}\n", pipeline->ToText());
     return OkStatus();
   }
-  PrintReport(report, options.timing, global.verbosity > 0);
-  fmt::print("{}: {} nodes, {} before\n", options.output, nodes_after, nodes_before);
+
+  if (job.model == nullptr) {
+    LATHE_ASSIGN_OR_RETURN(job.model, frontends::ImportOnnx(options.model));
+  }
+  ir::Model& model = *job.model;
+  ir::Rewriter rewriter(model);
+  LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
+  const size_t nodes_before = CountNodes(model);
+  PassObservers observers(options.observers, job.assume);
+  LATHE_ASSIGN_OR_RETURN(const passes::PipelineReport report,
+                         RunObserved(*std::move(pipeline), registry, model, job.assume, observers));
+  if (!options.output.empty()) {
+    LATHE_RETURN_IF_ERROR(backends::ExportOnnx(model, options.output));
+  }
+
+  const size_t nodes_after = CountNodes(model);
+  const bool timing = options.observers.timing;
+  if (global.json) {
+    Json summary = {
+        {"model", options.run_reproducer.empty() ? options.model : options.run_reproducer},
+        {"output", options.output},
+        {"changed", report.changed},
+        {"nodes_before", nodes_before},
+        {"nodes_after", nodes_after},
+        {"passes", ReportJson(report, timing)}};
+    if (timing) summary["timing"] = TimingJson(*observers.timing());
+    PrintJson(summary);
+    return OkStatus();
+  }
+  PrintReport(report, global.verbosity > 0);
+  if (timing) PrintTiming(*observers.timing());
+  fmt::print("{}{}{} nodes, {} before\n", options.output, options.output.empty() ? "" : ": ",
+             nodes_after, nodes_before);
   return OkStatus();
 }
 
@@ -128,32 +156,34 @@ void AddOptCommand(CLI::App& app, GlobalOptions& global) {
   command->footer(
       "A pipeline is passes in order, with options in braces:\n"
       "  lathe opt net.onnx -o out.onnx --passes 'eliminate-identity,fuse-conv-bn{skip=[conv1]}'\n"
-      "'lathe passes' lists the passes. With -v, what each did or refused to do is printed.");
+      "'lathe passes' lists passes, named pipelines and the words that group them. With -v, what\n"
+      "each pass did or refused to do is printed.");
   const auto options = std::make_shared<OptOptions>();
-  command->add_option("MODEL", options->model, "The ONNX model")->required();
+  command->add_option("MODEL", options->model, "The ONNX model");
   command->add_option("-o,--output", options->output, "Where to write the result")
-      ->required()
       ->type_name("OUT");
-  command->add_option("--passes", options->passes, "The pipeline")
-      ->required()
-      ->type_name("PIPELINE");
+  CLI::Option* passes =
+      command
+          ->add_option("--passes", options->passes, "The pipeline, or @ and a file that holds it")
+          ->type_name("PIPELINE");
+  CLI::Option* reproducer =
+      command
+          ->add_option("--run-reproducer", options->run_reproducer,
+                       "Run what --reproducer has left, instead of a model and a pipeline")
+          ->type_name("FILE");
+  command->add_flag("--print-pipeline", options->print_pipeline,
+                    "Print the pipeline with named pipelines expanded, and do nothing else");
   command
       ->add_option("--assume", options->assume,
                    "Take a fact that a pass requires for granted; repeat for further ones")
       ->type_name("FACT")
       ->allow_extra_args(false);
-  command
-      ->add_option("--print-before", options->print_before,
-                   "Write the model to standard error before this pass; repeat for further ones")
-      ->type_name("PASS")
-      ->allow_extra_args(false);
-  command->add_option("--print-after", options->print_after, "The same after a pass")
-      ->type_name("PASS")
-      ->allow_extra_args(false);
-  command->add_flag("--verify-each", options->verify_each, "Check the model after each pass");
-  command->add_flag("--timing", options->timing, "Say how long each pass took");
-  command->callback(
-      [options, &global] { global.run = [options, &global] { return Run(*options, global); }; });
+  AddObserverOptions(*command, options->observers);
+  command->callback([options, passes, reproducer, &global] {
+    // An empty pipeline is one, too.
+    if (passes->count() == 0 && reproducer->count() == 0) throw CLI::RequiredError("--passes");
+    global.run = [options, &global] { return Run(*options, global); };
+  });
 }
 
 }  // namespace lathe::tools

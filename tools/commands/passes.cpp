@@ -1,13 +1,15 @@
-// lathe passes [NAME]: what passes there are, from their descriptors.
+// lathe passes [NAME]: what passes and pipelines there are, from their descriptors.
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "lathe/passes/core/fact_table.h"
+#include "lathe/passes/core/pipeline_group.h"
 #include "lathe/passes/pipelines/all_passes.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/exit_status.h"
+#include "lathe/tools/pass_docs.h"
 #include "lathe/tools/summary.h"
 
 namespace lathe::tools {
@@ -37,7 +39,15 @@ Json DescriptorJson(const passes::PassDescriptor& pass) {
           {"statistics", statistics},
           {"requires", pass.requires_facts},
           {"establishes", pass.establishes},
-          {"preserves", pass.preserves}};
+          {"preserves", pass.preserves},
+          {"bodies", pass.scope == passes::PassScope::kGraphs}};
+}
+
+Json PipelineJson(const passes::PipelineDescriptor& pipeline) {
+  return {{"name", pipeline.name},
+          {"summary", pipeline.summary},
+          {"description", pipeline.description},
+          {"text", pipeline.text}};
 }
 
 void PrintFacts(std::string_view heading, const std::vector<std::string_view>& facts) {
@@ -72,27 +82,59 @@ void PrintDescriptor(const passes::PassDescriptor& pass) {
   PrintFacts("Preserves", pass.preserves);
 }
 
-Status ListAll(const passes::PassRegistry& registry, bool json) {
+void PrintPipeline(const passes::PipelineDescriptor& pipeline) {
+  fmt::print("{}: {}\n\n{}\n\nIt stands for:\n  {}\n", pipeline.name, pipeline.summary,
+             Trimmed(pipeline.description), pipeline.text);
+}
+
+void ListAll(const passes::PassRegistry& registry, bool json) {
   if (json) {
-    Json list = Json::array();
-    for (const passes::PassDescriptor* pass : registry.All()) list.push_back(DescriptorJson(*pass));
-    PrintJson({{"passes", std::move(list)}});
-    return OkStatus();
+    Json passes = Json::array();
+    for (const auto* pass : registry.All()) passes.push_back(DescriptorJson(*pass));
+    Json pipelines = Json::array();
+    for (const auto* pipeline : registry.AllPipelines()) {
+      pipelines.push_back(PipelineJson(*pipeline));
+    }
+    PrintJson({{"passes", std::move(passes)}, {"pipelines", std::move(pipelines)}});
+    return;
   }
-  std::vector<std::vector<std::string>> rows;
-  rows.push_back({"pass", "does"});
-  for (const passes::PassDescriptor* pass : registry.All()) {
+  using Rows = std::vector<std::vector<std::string>>;
+  Rows rows = {{"pass", "does"}};
+  for (const auto* pass : registry.All()) {
     rows.push_back({std::string(pass->name), std::string(pass->summary)});
   }
   PrintTable(rows);
-  return OkStatus();
+  rows = {{"pipeline", "does"}};
+  for (const auto* pipeline : registry.AllPipelines()) {
+    rows.push_back({std::string(pipeline->name), std::string(pipeline->summary)});
+  }
+  fmt::print("\n");
+  PrintTable(rows);
+  rows = {{"group", "its passes"}};
+  for (const passes::GroupDescriptor& group : passes::AllGroups()) {
+    rows.push_back({fmt::format("{}(...)", group.word), std::string(group.help)});
+  }
+  fmt::print("\n");
+  PrintTable(rows);
 }
 
-Status Run(const std::string& name, bool json) {
+Status Run(const std::string& name, const std::string& docs, bool json) {
   passes::PassRegistry registry;
   LATHE_RETURN_IF_ERROR(passes::RegisterAllPasses(registry));
-  if (name.empty()) return ListAll(registry, json);
-  const StatusOr<const passes::PassDescriptor*> pass = registry.Find(name);
+  if (!docs.empty()) return WritePassDocs(registry, docs);
+  if (name.empty()) {
+    ListAll(registry, json);
+    return OkStatus();
+  }
+  if (const passes::PipelineDescriptor* pipeline = registry.FindPipeline(name)) {
+    if (json) {
+      PrintJson(PipelineJson(*pipeline));
+    } else {
+      PrintPipeline(*pipeline);
+    }
+    return OkStatus();
+  }
+  const StatusOr<const passes::PassDescriptor*> pass = registry.FindItem(name);
   if (!pass.ok()) return UsageError(pass.status());
   if (json) {
     PrintJson(DescriptorJson(**pass));
@@ -105,11 +147,17 @@ Status Run(const std::string& name, bool json) {
 }  // namespace
 
 void AddPassesCommand(CLI::App& app, GlobalOptions& global) {
-  CLI::App* command = app.add_subcommand("passes", "List the passes, or describe one");
+  CLI::App* command =
+      app.add_subcommand("passes", "List the passes and named pipelines, or describe one");
   const auto name = std::make_shared<std::string>();
-  command->add_option("NAME", *name, "The pass to describe");
-  command->callback(
-      [name, &global] { global.run = [name, &global] { return Run(*name, global.json); }; });
+  const auto docs = std::make_shared<std::string>();
+  CLI::Option* of_one = command->add_option("NAME", *name, "The pass or pipeline to describe");
+  command->add_option("--docs", *docs, "Write a page for each into this folder")
+      ->type_name("DIR")
+      ->excludes(of_one);
+  command->callback([name, docs, &global] {
+    global.run = [name, docs, &global] { return Run(*name, *docs, global.json); };
+  });
 }
 
 }  // namespace lathe::tools

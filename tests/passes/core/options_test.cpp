@@ -87,9 +87,12 @@ TEST(Options, WrongOnesAreRefused) {
   EXPECT_EQ(
       Message(values.Parse("mode", "\"a\" b")),
       "option 'mode' is a text, and '\\\"a\\\" b' is not one: ' b' follows the closing quote");
-  EXPECT_EQ(Message(values.Parse("mode", "\"a\\n\"")),
-            "option 'mode' is a text, and '\\\"a\\\\n\\\"' is not one: only \\\" and \\\\ are "
+  EXPECT_EQ(Message(values.Parse("mode", "\"a\\t\"")),
+            "option 'mode' is a text, and '\\\"a\\\\t\\\"' is not one: only \\\", \\\\ and \\n are "
             "understood after a backslash");
+  EXPECT_TRUE(values.Parse("mode", "\"a\\nb\"").ok());
+  EXPECT_EQ(values.Get<std::string>("mode"), "a\nb");
+  EXPECT_EQ(OptionText(OptionValue(std::string("a\nb"))), "\"a\\nb\"");
   EXPECT_EQ(Message(values.Parse("skip", "[a,,b]")),
             "option 'skip' is a list of texts, and '[a,,b]' is not one: an item is empty; write "
             "\"\" for an empty text");

@@ -101,55 +101,219 @@ TEST_F(PassManagerTest, ErrorsAndExceptionsCarryThePass) {
             "pass miscounting: counts 'nodes', which its descriptor does not list");
 }
 
-TEST_F(PassManagerTest, HooksAreCalledAroundEachPass) {
+// Notes down what it is told; fails where asked to.
+class Recorder : public PassObserver {
+ public:
+  Recorder(std::string name, std::vector<std::string>& calls)
+      : name_(std::move(name)), calls_(calls) {}
+
+  Status RunStarts(const ir::Model& /*model*/) override { return Call("start"); }
+  void GroupStarts(const GroupPoint& point) override {
+    (void)Call(fmt::format("group {} {}", point.position, point.name));
+  }
+  void GroupEnds(const GroupPoint& point) override {
+    (void)Call(fmt::format("end {} {}", point.position, point.name));
+  }
+  Status BeforePass(const PassPoint& point) override {
+    rests_.push_back(point.pipeline.From(point.path).ToText());
+    return Call(fmt::format("before {} {}", point.position, point.pass.name));
+  }
+  Status AfterPass(const PassPoint& point, const PassReport& report) override {
+    return Call(fmt::format("after {} {} {}", point.position, point.pass.name, report.changed));
+  }
+  Status RunEnds(const PipelineReport& report, const Status& outcome) override {
+    return Call(fmt::format("end after {}: {}", report.passes.size(), FormatError(outcome)));
+  }
+
+  std::string fail_at;
+  std::vector<std::string> rests_;
+
+ private:
+  Status Call(std::string what) {
+    const bool fail = what == fail_at;
+    calls_.push_back(name_ + what);
+    return fail ? IoError("disk full") : OkStatus();
+  }
+  std::string name_;
+  std::vector<std::string>& calls_;
+};
+
+TEST_F(PassManagerTest, ObserversFormAChain) {
   Add(Sample("idle"));
   Add(Sample("busy", ClaimChange));
   std::vector<std::string> calls;
+  Recorder outer("outer ", calls);
+  Recorder inner("inner ", calls);
   PassManagerOptions options;
-  options.before_pass = [&](const PassPoint& point) {
-    calls.push_back(fmt::format("before {} {}", point.position, point.pass));
-    return OkStatus();
-  };
-  options.after_pass = [&](const PassPoint& point) {
-    calls.push_back(fmt::format("after {} {} {}", point.position, point.pass, point.changed));
-    return point.position == "2" ? IoError("disk full") : OkStatus();
-  };
-  EXPECT_EQ(ErrorOf("idle,busy,idle", options), "disk full");
-  EXPECT_THAT(calls, ElementsAre("before 1 idle", "after 1 idle false", "before 2 busy",
-                                 "after 2 busy true"));
+  options.observers = {&outer, &inner};
+  ASSERT_TRUE(Run("phase{name=first}(busy),fixpoint(idle)", options).ok());
+  EXPECT_THAT(calls, ElementsAre("outer start", "inner start",                              //
+                                 "outer group 1 first", "inner group 1 first",              //
+                                 "outer before 1.1 busy", "inner before 1.1 busy",          //
+                                 "inner after 1.1 busy true", "outer after 1.1 busy true",  //
+                                 "inner end 1 first", "outer end 1 first",                  //
+                                 "outer group 2#1 fixpoint", "inner group 2#1 fixpoint",    //
+                                 "outer before 2#1.1 idle", "inner before 2#1.1 idle",      //
+                                 "inner after 2#1.1 idle false", "outer after 2#1.1 idle false",
+                                 "inner end 2#1 fixpoint", "outer end 2#1 fixpoint",  //
+                                 "inner end after 2: ", "outer end after 2: "));
 }
 
-TEST_F(PassManagerTest, TheVerifierRunsFirstAndAfterEachPass) {
+TEST_F(PassManagerTest, AnErrorOfAnObserverStopsTheRun) {
   Add(Sample("idle"));
-  Add(Sample("breaking", [](PassContext& context) -> StatusOr<bool> {
-    context.rewriter().MutableInfo().doc = "broken";
-    return false;  // and does not even say so
-  }));
-  int checks = 0;
+  std::vector<std::string> calls;
+  Recorder recorder("", calls);
   PassManagerOptions options;
-  options.verify = [&](const ir::Model& model) {
-    ++checks;
-    if (model.info().doc.empty()) return OkStatus();
-    return WithContext(InternalError("value has no producer"), ErrorContext::kNode, "conv1");
-  };
-  EXPECT_EQ(ErrorOf("idle,breaking,idle", options),
-            "pass breaking: leaves a broken model: node 'conv1': value has no producer");
-  EXPECT_EQ(checks, 3);
-  EXPECT_EQ(ErrorOf("idle", options), "node 'conv1': value has no producer");
+  options.observers = {&recorder};
+  recorder.fail_at = "start";
+  EXPECT_EQ(ErrorOf("idle", options), "disk full");
+  EXPECT_THAT(calls, ElementsAre("start", "end after 0: disk full"));
+  calls.clear();
+  recorder.fail_at = "before 1 idle";
+  EXPECT_EQ(ErrorOf("idle", options), "disk full");
+  EXPECT_THAT(calls, ElementsAre("start", "before 1 idle", "end after 1: disk full"));
+  calls.clear();
+  recorder.fail_at = "after 1 idle false";
+  EXPECT_EQ(ErrorOf("idle,idle", options), "pass idle: disk full");
+  EXPECT_THAT(calls, ElementsAre("start", "before 1 idle", "after 1 idle false",
+                                 "end after 1: pass idle: disk full"));
+  calls.clear();
+  recorder.fail_at = "end after 1: ";
+  EXPECT_EQ(ErrorOf("idle", options), "disk full");
+}
+
+TEST_F(PassManagerTest, AFailureIsARemarkToo) {
+  Add(Sample("failing", [](PassContext& context) -> StatusOr<bool> {
+    context.Note("conv0", "was fine");
+    return WithContext(InvalidInput("no weight"), ErrorContext::kNode, "conv1");
+  }));
+  struct Keeper : PassObserver {
+    Status RunEnds(const PipelineReport& last, const Status& /*outcome*/) override {
+      report = last;
+      return OkStatus();
+    }
+    PipelineReport report;
+  } keeper;
+  PassManagerOptions options;
+  options.observers = {&keeper};
+  EXPECT_EQ(ErrorOf("failing", options), "node 'conv1': pass failing: no weight");
+  ASSERT_EQ(keeper.report.passes.size(), 1u);
+  const std::vector<Remark>& remarks = keeper.report.passes[0].remarks;
+  ASSERT_EQ(remarks.size(), 2u);
+  EXPECT_EQ(remarks[1].kind, Remark::Kind::kFailed);
+  EXPECT_EQ(remarks[1].node, "conv1");
+  EXPECT_EQ(remarks[1].message, "no weight");
+}
+
+TEST_F(PassManagerTest, WhatIsLeftOfThePipelineIsKnown) {
+  Add(Sample("a"));
+  Add(Sample("b", ClaimChange));
+  PassDescriptor local = Sample("local");
+  local.scope = PassScope::kGraphs;
+  Add(local);
+  std::vector<std::string> calls;
+  Recorder recorder("", calls);
+  PassManagerOptions options;
+  options.observers = {&recorder};
+  ASSERT_TRUE(Run("a,phase{name=p}(a,a),bodies(local,local),fixpoint{max=2}(a,b),a", options).ok());
+  constexpr const char* kLoop = "fixpoint{max=2}(a,b),a";
+  EXPECT_THAT(recorder.rests_,
+              ElementsAre(fmt::format("a,phase{{name=p}}(a,a),bodies(local,local),{}", kLoop),
+                          fmt::format("phase{{name=p}}(a,a),bodies(local,local),{}", kLoop),
+                          fmt::format("phase{{name=p}}(a),bodies(local,local),{}", kLoop),
+                          fmt::format("bodies(local,local),{}", kLoop),
+                          fmt::format("bodies(local),{}", kLoop),  //
+                          kLoop, fmt::format("b,{}", kLoop),       // the first round
+                          kLoop, fmt::format("b,{}", kLoop),       // the second
+                          "a"));
 }
 
 TEST_F(PassManagerTest, AnInterruptStopsBetweenPasses) {
   Add(Sample("idle"));
   int asked = 0;
-  int ran = 0;
+  std::vector<std::string> calls;
+  Recorder recorder("", calls);
   PassManagerOptions options;
+  options.observers = {&recorder};
   options.interrupted = [&] { return ++asked == 2; };
-  options.after_pass = [&](const PassPoint&) {
-    ++ran;
-    return OkStatus();
-  };
   EXPECT_EQ(ErrorOf("idle,idle,idle", options), "interrupted");
-  EXPECT_EQ(ran, 1);
+  EXPECT_THAT(calls, ElementsAre("start", "before 1 idle", "after 1 idle false",
+                                 "end after 1: interrupted"));
+}
+
+// --- Groups
+
+// Changes something in its first `*times` runs.
+PassDescriptor ChangingTimes(std::string_view name) {
+  return Sample(name, [](PassContext& context) -> StatusOr<bool> {
+    LATHE_ASSIGN_OR_RETURN(int* const times, context.Need<int>("how often"));
+    return (*times)-- > 0;
+  });
+}
+
+std::vector<std::string> Positions(const PipelineReport& report) {
+  std::vector<std::string> positions;
+  for (const PassReport& pass : report.passes) positions.push_back(pass.position);
+  return positions;
+}
+
+TEST_F(PassManagerTest, AFixpointRunsUntilARoundChangesNothing) {
+  Add(ChangingTimes("busy"));
+  Add(Sample("idle"));
+  int times = 2;
+  resources_.Provide(&times);
+  StatusOr<PipelineReport> report = Run("idle,fixpoint(busy,idle)");
+  ASSERT_TRUE(report.ok()) << FormatError(report.status());
+  EXPECT_TRUE(report->changed);
+  EXPECT_THAT(Positions(*report),
+              ElementsAre("1", "2#1.1", "2#1.2", "2#2.1", "2#2.2", "2#3.1", "2#3.2"));
+  for (const PassReport& pass : report->passes) EXPECT_TRUE(pass.remarks.empty());
+  times = 0;
+  report = Run("fixpoint(busy)");
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(report->changed);
+  EXPECT_THAT(Positions(*report), ElementsAre("1#1.1"));
+}
+
+TEST_F(PassManagerTest, AFixpointThatDoesNotEndStopsWithARemark) {
+  Add(Sample("busy", ClaimChange));
+  Add(Sample("idle"));
+  const StatusOr<PipelineReport> report = Run("phase(fixpoint{max=2}(busy,idle)),idle");
+  ASSERT_TRUE(report.ok()) << FormatError(report.status());
+  EXPECT_THAT(Positions(*report), ElementsAre("1.1#1.1", "1.1#1.2", "1.1#2.1", "1.1#2.2", "2"));
+  const PassReport& last = report->passes[2];
+  ASSERT_EQ(last.remarks.size(), 1u);
+  EXPECT_EQ(last.remarks[0].message,
+            "fixpoint (number 1.1) stopped after 2 rounds although this pass still changed "
+            "something");
+}
+
+TEST_F(PassManagerTest, InBodiesTheMainGraphIsNotVisited) {
+  PassDescriptor local = Sample("local", [](PassContext& context) -> StatusOr<bool> {
+    for (const ir::Graph* graph : context.model().AllGraphs()) {
+      if (context.Visits(*graph)) context.Count("graphs");
+    }
+    return false;
+  });
+  local.scope = PassScope::kGraphs;
+  local.statistics = {{"graphs", "graphs visited"}};
+  Add(local);
+  const StatusOr<PipelineReport> report = Run("local,bodies(phase(local)),model(local)");
+  ASSERT_TRUE(report.ok()) << FormatError(report.status());
+  std::vector<int64_t> counts;
+  for (const PassReport& pass : report->passes) counts.push_back(pass.statistics[0].second);
+  EXPECT_THAT(counts, ElementsAre(1, 0, 1));
+}
+
+TEST_F(PassManagerTest, TheSecondRoundOfAFixpointNeedsItsFactsToo) {
+  Add(Establishing("calibrate", facts::kCalibrated));
+  Add(Requiring("lower", facts::kCalibrated));
+  Add(Sample("rough", ClaimChange));
+  EXPECT_TRUE(Run("calibrate,fixpoint{max=1}(lower,rough)").ok());
+  EXPECT_TRUE(Run("fixpoint{max=2}(calibrate,lower,rough)").ok());
+  EXPECT_EQ(ErrorOf("calibrate,fixpoint(lower,rough)"),
+            "pass lower (number 2.1) needs the fact 'calibrated', which pass rough (number 2.2) "
+            "does not preserve; run calibrate before it");
 }
 
 // --- Facts

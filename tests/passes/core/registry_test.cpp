@@ -70,6 +70,30 @@ TEST(Registry, RefusesATakenName) {
   EXPECT_EQ(FormatError(registry.Add(Sample("p"))), "there is already a pass 'p'");
 }
 
+TEST(Registry, PipelinesHaveNamesToo) {
+  PassRegistry registry;
+  ASSERT_TRUE(registry.Add(Sample("p")).ok());
+  const auto refused = [&](PipelineDescriptor pipeline) {
+    return FormatError(registry.AddPipeline(pipeline));
+  };
+  EXPECT_EQ(refused(SamplePipeline("Clean", "p")),
+            "'Clean' is no pipeline name: a name is lower-case words joined by dashes");
+  EXPECT_EQ(refused(SamplePipeline("fixpoint", "p")), "'fixpoint' means a group of passes");
+  EXPECT_EQ(refused(SamplePipeline("p", "p")), "there is already a pass 'p'");
+  EXPECT_EQ(refused({"clean", "", "Why.", "p"}), "pipeline 'clean': the summary is missing");
+  EXPECT_EQ(refused({"clean", "Clean", "", "p"}), "pipeline 'clean': the description is missing");
+  // So a pipeline cannot contain itself.
+  EXPECT_EQ(refused(SamplePipeline("clean", "p,clean")),
+            "pipeline 'clean': pipeline, column 3: there is no pass or pipeline 'clean'");
+  EXPECT_EQ(registry.FindPipeline("clean"), nullptr);
+  ASSERT_TRUE(registry.AddPipeline(SamplePipeline("clean", "p,p")).ok());
+  ASSERT_NE(registry.FindPipeline("clean"), nullptr);
+  EXPECT_EQ(registry.FindPipeline("clean")->text, "p,p");
+  EXPECT_EQ(registry.AllPipelines().size(), 1u);
+  EXPECT_EQ(refused(SamplePipeline("clean", "p")), "there is already a pipeline 'clean'");
+  EXPECT_EQ(FormatError(registry.Add(Sample("clean"))), "there is already a pipeline 'clean'");
+}
+
 TEST(Registry, EveryPassOfLatheIsComplete) {
   PassRegistry registry;
   const Status status = RegisterAllPasses(registry);

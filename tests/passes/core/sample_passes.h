@@ -30,4 +30,8 @@ inline PassDescriptor WithOptions(std::string_view name) {
   return pass;
 }
 
+inline PipelineDescriptor SamplePipeline(std::string_view name, std::string_view text) {
+  return {name, "Do several things", "Only in tests.", text};
+}
+
 }  // namespace lathe::passes

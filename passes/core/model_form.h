@@ -1,0 +1,34 @@
+// What a loaded model is: a float model, or one that some step of quantisation has written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lathe/ir/model.h"
+
+namespace lathe::passes {
+
+enum class ModelForm {
+  kFloat,
+  kModified,      // weights are rounded, nothing else is quantised; waits for its record
+  kDeploy,        // AscendQuant, AscendDequant and integer weights
+  kFakeQuant,     // the same computation in standard operators
+  kQdq,           // QuantizeLinear and DequantizeLinear
+  kIntermediate,  // operators that only stand in models of the reference between two steps
+};
+
+// "deploy model".
+std::string_view FormText(ModelForm form);
+
+struct RecognizedForm {
+  ModelForm form = ModelForm::kFloat;
+  // The node that shows it; null for a float model.
+  const ir::Node* witness = nullptr;
+  // "node 'conv1.quant' is AscendQuant"; empty for a float model.
+  std::string Evidence() const;
+};
+
+// By the first node that belongs to a form. O(nodes).
+RecognizedForm RecognizeForm(const ir::Model& model);
+
+}  // namespace lathe::passes
