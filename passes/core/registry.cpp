@@ -86,7 +86,7 @@ Status PassRegistry::Add(const PassDescriptor& descriptor) {
   return OkStatus();
 }
 
-Status PassRegistry::AddPipeline(PipelineDescriptor descriptor) {
+Status PassRegistry::AddPipeline(const PipelineDescriptor& descriptor) {
   LATHE_RETURN_IF_ERROR(CheckName("pipeline", descriptor.name));
   Status valid = CheckTexts(descriptor.summary, descriptor.description);
   if (valid.ok()) valid = Pipeline::Parse(descriptor.text, *this).status();
@@ -102,6 +102,7 @@ const PipelineDescriptor* PassRegistry::FindPipeline(std::string_view name) cons
 
 std::vector<const PipelineDescriptor*> PassRegistry::AllPipelines() const {
   std::vector<const PipelineDescriptor*> result;
+  result.reserve(pipelines_.size());
   for (const auto& [name, pipeline] : pipelines_) result.push_back(&pipeline);
   return result;
 }

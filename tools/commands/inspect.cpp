@@ -158,8 +158,8 @@ class Inspector {
     if (const std::string producer = Producer(info); !producer.empty()) {
       fmt::print(", by {}", producer);
     }
-    fmt::print("\n{}{}{}\n", passes::FormText(form_.form),
-               form_.witness == nullptr ? "" : ": ", form_.Evidence());
+    fmt::print("\n{}{}{}\n", passes::FormText(form_.form), form_.witness == nullptr ? "" : ": ",
+               form_.Evidence());
     if (!facts_.empty()) fmt::print("facts: {}\n", fmt::join(facts_, ", "));
     PrintInterface("inputs", inputs_);
     PrintInterface("outputs", outputs_);
