@@ -560,7 +560,9 @@ void Rewriter::SetDefault(Value& graph_input, SparseTensor tensor) {
   graph_input.graph_->initializers_.push_back(&graph_input);
 }
 
-void Rewriter::AddValueInfo(Graph& graph, ValueInfo info) { graph.value_info_.push_back(info); }
+void Rewriter::AddValueInfo(Graph& graph, ValueInfo info) {
+  graph.value_info_.push_back(std::move(info));
+}
 
 void Rewriter::SetGraphText(Graph& graph, std::string name, std::string doc,
                             std::vector<std::pair<std::string, std::string>> metadata,

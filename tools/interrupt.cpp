@@ -23,4 +23,8 @@ void CatchInterrupts() {
 
 bool Interrupted() { return interrupted; }
 
+Status StopIfInterrupted() {
+  return Interrupted() ? absl::CancelledError("interrupted; nothing was written") : OkStatus();
+}
+
 }  // namespace lathe::tools
