@@ -19,6 +19,7 @@ void CatchInterrupts() {
   // The second signal meets the default again.
   action.sa_flags = SA_RESETHAND | SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
 bool Interrupted() { return interrupted; }

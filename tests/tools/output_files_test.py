@@ -3,6 +3,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 
 from driver import *
 
@@ -101,26 +102,54 @@ class Interrupted(DriverTest):
         batch = self.save("b0.npy", random(8, 3, 64, 64))
         self.data = ["-d", *[batch] * 2000]
 
-    def interrupt(self, *arguments, after="calibrating"):
+    def interrupt(self, *arguments, at="calibrating", how=signal.SIGINT):
+        """Sends the signal when the first progress line of a stage is written."""
         before = self.files()
         process = subprocess.Popen(self.command(*arguments), cwd=self.folder, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)  # fmt: skip
-        first = process.stderr.readline()
-        self.assertTrue(first.startswith(after), first)
-        process.send_signal(signal.SIGINT)
+        for line in process.stderr:
+            if line.startswith(at):
+                break
+        else:
+            self.fail(f"no stage '{at}'")
+        process.send_signal(how)
         out, err = process.communicate(timeout=60)
-        lines = [line for line in err.splitlines() if not line.startswith(after)]
+        lines = [line for line in err.splitlines() if not line.startswith(("calibrating", "measuring"))]
         self.assertEqual(lines, ["lathe: error: interrupted; nothing was written"])
         self.assertEqual((process.returncode, out), (1, ""))
         self.assertEqual(self.files(), before)
 
     def test_quantize(self):
-        self.interrupt("quantize", "net.onnx", *self.data, "-o", "out/net")
+        for how in (signal.SIGINT, signal.SIGTERM):
+            self.interrupt("quantize", "net.onnx", *self.data, "-o", "out/net", how=how)
+
+    def test_while_accuracy_is_measured(self):
+        """The results stand under other names beside their places by then."""
+        labels = self.save("labels.npy", np.zeros(8 * 2000, np.int64))
+        self.interrupt("quantize", "net.onnx", "-d", "b0.npy", "--eval-data", *self.data[1:], "--labels", labels,
+                       "-o", "out/net", at="measuring")  # fmt: skip
 
     def test_calibrate(self):
         self.done("config", "ptq", "net.onnx", "-o", "config.json", "--batch-num", 2000)
         self.interrupt("calibrate", "net.onnx", "--config", "config.json", *self.data, "--record", "r.txt",
                        "--modified", "m.onnx")  # fmt: skip
+
+    def test_commands_without_stages(self):
+        """Whenever the signal comes: all files and status 0, or no file and status 1."""
+        for milliseconds in range(0, 100, 10):
+            process = subprocess.Popen(self.command("run", "net.onnx", "-i", "b0.npy", "-o", "out"), cwd=self.folder,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+            time.sleep(milliseconds / 1000)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+            there = sorted(name for name in self.files() if name.startswith("out/"))
+            if process.returncode == -signal.SIGINT:  # it came before the program was ready
+                self.assertEqual(there, [])
+            elif process.returncode == 0:
+                self.assertEqual(there, ["out/y.npy"])
+                (self.folder / "out/y.npy").unlink()
+            else:
+                self.assertEqual((err, there), ("lathe: error: interrupted; nothing was written\n", []))
 
 
 class Progress(DriverTest):

@@ -197,6 +197,15 @@ class Images(DriverTest):
         save_net(self.folder / "nhwc.onnx", nodes, {"w": random(4, 3, 1, 1)}, *ends)
         self.same([self.pixels.astype(np.float32)], "--batch", 5, "--layout", "nhwc", model="nhwc.onnx")
 
+    def test_a_shape_says_the_size(self):
+        nodes = [helper.make_node("Conv", ["x", "w"], ["y"], "conv")]
+        ends = [{"x": ["n", 3, "height", "width"]}, {"y": ["n", 4, "height", "width"]}]
+        save_net(self.folder / "free.onnx", nodes, {"w": random(4, 3, 1, 1)}, *ends)
+        self.refused(
+            "input 'x': the model leaves height and width free: [n,3,height,width]; fix them with --shape",
+            "quantize", "free.onnx", "--images", "images", "-o", "out/net")  # fmt: skip
+        self.same(np.split(self.nchw(), 5), "--shape", "x=1,3,8,8", model="free.onnx")
+
     def test_labels_are_in_the_order_of_the_names(self):
         self.done("run", "net.onnx", "-i", f"x={self.save('all.npy', self.nchw())}", "-o", "run")
         best = np.load(self.folder / "run/y.npy").argmax(axis=1)

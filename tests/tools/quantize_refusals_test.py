@@ -116,6 +116,12 @@ class Rules(DriverTest):
         cfg.write_text('batch_num: 1\nskip_layers: "conv12"\n')
         self.refused("quant.cfg: skip_layers: the model has no layer 'conv12' (did you mean 'conv1' or 'conv2'?)",
                      *self.quantize("--cfg", "quant.cfg"))  # fmt: skip
+        cfg.write_text('batch_num: 1\nskip_fusion_layers: "conv0"\n')
+        self.refused("quant.cfg: skip_fusion_layers: the model has no layer 'conv0' (did you mean 'conv1' or 'conv2'?)",
+                     *self.quantize("--cfg", "quant.cfg"))  # fmt: skip
+        cfg.write_text('batch_num: 1\nskip_layer_types: "Conv9d"\n')
+        self.refused("quant.cfg: skip_layer_types: 'Conv9d' is not a layer type that can be quantised "
+                     "(did you mean 'Conv1d', 'Conv2d' or 'Conv3d'?)", *self.quantize("--cfg", "quant.cfg"))  # fmt: skip
         cfg.write_text('batch_num: 1\noverride_layer_configs: { layer_name: "convl" calibration_config: { } }\n')
         self.refused("quant.cfg: override_layer_configs: the model has no layer 'convl' "
                      "(did you mean 'conv1' or 'conv2'?)", *self.quantize("--cfg", "quant.cfg"))  # fmt: skip

@@ -67,6 +67,8 @@ class Readme(DriverTest):
         summary = json.loads(done.stdout)
         layers, accuracy, size = summary["layers"], summary["accuracy"], summary["size"]
         self.assertEqual(values[0], f"{len(layers['quantized'])} / {len(layers['float'])}")
+        self.assertGreaterEqual(accuracy["float"], 0.97)
+        self.assertGreaterEqual(accuracy["fake_quant"], accuracy["float"] - 0.005)
         for value, share in zip(values[1:3], (accuracy["float"], accuracy["fake_quant"])):
             self.same(value, f"{100 * share:.2f} %", "accuracy")
         self.assertEqual(values[3:5], [f"{size[which] / 1000:.1f} KB" for which in ("before", "deploy")])
