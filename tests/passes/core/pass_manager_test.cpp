@@ -25,8 +25,8 @@ PassDescriptor Requiring(std::string_view name, std::string_view fact) {
 
 class PassManagerTest : public testing::Test {
  protected:
-  void Add(PassDescriptor pass) {
-    const Status status = registry_.Add(std::move(pass));
+  void Add(const PassDescriptor& pass) {
+    const Status status = registry_.Add(pass);
     ASSERT_TRUE(status.ok()) << FormatError(status);
   }
 
