@@ -127,6 +127,63 @@ TEST(MergeTransposes, LongChainsCostNoMoreThanTheirLength) {
   EXPECT_EQ(net.graph().num_nodes(), 2u);
 }
 
+TEST(MergeTransposes, InBodies) {
+  Net net;
+  ir::Value* x = net.Input("x");
+  ir::Node* branch = net.Node("If", "y", {net.Typed("c", ir::ElementType::kBool)});
+  for (const std::string name : {"then_branch", "else_branch"}) {
+    ir::Graph& body = net.rewriter().AddBody(*branch, net.model().Intern(name), false);
+    ir::Value& captured = net.rewriter().Capture(body, *x);
+    ir::Value* a = net.Node(body, "Transpose", name + "_a", {&captured})->output();
+    net.rewriter().AddGraphOutput(body, net.Node(body, "Transpose", name + "_b", {a})->output());
+  }
+  net.Output(branch->output());
+  EXPECT_EQ(Statistic(RunPass(net.model(), "merge-transposes"), "merged"), 2);
+  EXPECT_EQ(Listing(net.graph()),
+            "y = If(c)\n  then_branch_b = Identity(x)\n  return then_branch_b\n"
+            "  else_branch_b = Identity(x)\n  return else_branch_b\nreturn y\n");
+}
+
+TEST(MergeSlices, ConstantsOfAFunctionAreNodes) {
+  Net net;
+  ir::Function& function = net.rewriter().AddFunction(net.model().Intern("local"),
+                                                      net.model().Intern("Twice"), ir::Name());
+  net.rewriter().SetFunctionInterface(function, {}, {}, {{"", 13}});
+  ir::Graph& body = function.body();
+  ir::Value* x = net.Input(body, "fx", {8});
+  const auto constant = [&](const std::string& name, int64_t value) {
+    return net
+        .Node(body, "Constant", name, {}, {{"value", ir::Tensor::Of<int64_t>({1}, Ints{value})}})
+        ->output();
+  };
+  ir::Value* start = constant("start", 1);
+  ir::Value* end = constant("end", 7);
+  ir::Value* a = net.Node(body, "Slice", "fa", {x, start, end})->output();
+  net.rewriter().AddGraphOutput(body, net.Node(body, "Slice", "fy", {a, start, end})->output());
+  ir::Node* call = net.Node("Twice", "y", {net.Input("x", {8})});
+  net.rewriter().SetOperator(*call, "Twice", "local");
+  net.Output(call->output());
+  net.rewriter().MutableInfo().opset_imports.push_back({"local", 1});
+  EXPECT_TRUE(RunPass(net.model(), "merge-slices").changed);
+  EXPECT_EQ(Listing(body),
+            "fy.starts = Constant()\nfy.ends = Constant()\nfy.axes = Constant()\n"
+            "fy = Slice(fx, fy.starts, fy.ends, fy.axes)\nreturn fy\n");
+  EXPECT_TRUE(body.initializers().empty());
+}
+
+TEST(MergeTransposes, AttributesOfAFunctionAreNotKnown) {
+  Net net;
+  ir::Value* a = net.Op("Transpose", "a", {net.Input("x")});
+  ir::Node* y = net.Node("Transpose", "y", {a});
+  ir::Attribute perm;
+  perm.name = net.model().Intern("perm");
+  perm.reference = net.model().Intern("order");
+  perm.reference_kind = ir::AttributeKind::kInts;
+  net.rewriter().AddAttribute(*y, std::move(perm));
+  net.Output(y->output());
+  EXPECT_FALSE(RunPass(net.model(), "merge-transposes").changed);
+}
+
 TEST(MergeSqueezes, UnitesAxes) {
   Net net;
   ir::Value* a = net.Squeeze("Unsqueeze", "a", net.Input("x", {2, 3}), {1});
