@@ -91,22 +91,27 @@ class Folder {
         values_(context.model()),
         nonempty_(context.options().Get<bool>(kNonempty)) {}
 
-  void Run() {
-    for (ir::Graph* graph : context_.model().AllGraphs()) {
-      if (InFunction(*graph)) continue;
-      seen_.clear();
-      // What goes comes before the node.
-      for (ir::Node* node = graph->first_node(); node != nullptr;) {
-        ir::Node* next = node->next();
-        Visit(*node);
-        node = next;
-      }
-    }
-  }
+  // The main graph; local functions have no shapes of their own.
+  void Run() { VisitGraph(context_.model().graph()); }
 
   bool changed() const { return changed_; }
 
  private:
+  // Bodies come before their node, which may go with them.
+  void VisitGraph(ir::Graph& graph) {
+    auto outer = std::exchange(seen_, {});
+    // What a visit erases is the node or comes before it.
+    for (ir::Node* node = graph.first_node(); node != nullptr;) {
+      ir::Node* next = node->next();
+      if (node->has_bodies()) {
+        for (ir::Graph* body : node->bodies()) VisitGraph(*body);
+      }
+      Visit(*node);
+      node = next;
+    }
+    seen_ = std::move(outer);
+  }
+
   void Visit(ir::Node& node) {
     if (node.op_text() == "Slice" && node.Is("Slice")) SimplifySlice(node);
     if (!values_.Follows(node)) return;

@@ -41,6 +41,7 @@ std::vector<float> Floats(const ir::Value* value) {
 }
 
 void ExpectFolded(Net& net, const std::string& pass, int64_t count, const std::string& listing) {
+  RunPass(net.model(), "infer-shapes");
   const PassReport report = RunPass(net.model(), pass);
   EXPECT_EQ(Statistic(report, "folded"), count);
   EXPECT_EQ(Listing(net.graph()), listing);
