@@ -27,7 +27,7 @@ std::vector<float> Normal(size_t count, bool relu) {
 }
 
 // A batch of one ResNet-50 stage 1 activation: 4 x 256 x 56 x 56.
-constexpr size_t kBatch = 4 * 256 * 56 * 56;
+constexpr size_t kBatch = size_t{4} * 256 * 56 * 56;
 
 // Threads observe one tensor together, each its share of a batch; arg 0: whether it went through a
 // ReLU.

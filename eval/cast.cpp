@@ -26,9 +26,7 @@ StatusOr<To> Convert(From from) {
     return Bool{static_cast<uint8_t>(value != 0)};
   } else if constexpr (std::is_same_v<To, Half> || std::is_same_v<To, Bfloat16>) {
     return Narrow<To>(RoundToOdd(static_cast<long double>(value)));
-  } else if constexpr (std::is_floating_point_v<To>) {
-    return static_cast<To>(value);
-  } else if constexpr (std::is_floating_point_v<Computed<From>>) {
+  } else if constexpr (std::is_floating_point_v<Computed<From>> && !std::is_floating_point_v<To>) {
     // Towards zero; what does not fit has no defined result.
     const Computed<From> whole = std::trunc(value);
     const auto limit = std::ldexp(static_cast<Computed<From>>(1), std::numeric_limits<To>::digits);
@@ -37,7 +35,7 @@ StatusOr<To> Convert(From from) {
     }
     return static_cast<To>(whole);
   } else {
-    // Between integers: modulo 2^width.
+    // From any number to a float: rounded to nearest. Between integers: modulo 2^width.
     return static_cast<To>(value);
   }
 }

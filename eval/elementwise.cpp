@@ -236,45 +236,49 @@ Results Several(const Call& call) {
 }
 
 // The exponent may have another type than the base, whose type the result has.
+template <typename T, typename E>
+StatusOr<Tensor> PowerOf(const Tensor& base, const Tensor& exponent, const Dims& dims) {
+  if constexpr (kIsBool<T> || kIsBool<E>) {
+    return WrongType(ElementType::kBool);
+  } else {
+    LATHE_ASSIGN_OR_RETURN(const std::vector<T> left, Elements<T>(base));
+    LATHE_ASSIGN_OR_RETURN(const std::vector<E> right, Elements<E>(exponent));
+    std::vector<T> result(static_cast<size_t>(Product(dims)));
+    Walker<2> walker(
+        dims, {BroadcastStrides(base.dims(), dims), BroadcastStrides(exponent.dims(), dims)});
+    for (T& element : result) {
+      const auto a = Widen(left[walker.at(0)]);
+      const auto b = Widen(right[walker.at(1)]);
+      if constexpr (kIsFloat<T>) {
+        // A square is rounded once; so is what pow gives in double, nearly always.
+        element = Narrow<T>(
+            static_cast<Computed<T>>(std::pow(static_cast<double>(a), static_cast<double>(b))));
+      } else if constexpr (kIsFloat<E>) {
+        return Unsupported("an integer to the power of a float is not evaluated");
+      } else {
+        if (b < 0) return InvalidInput("an integer to a negative power");
+        uint64_t power = 1, square = static_cast<uint64_t>(a);
+        for (auto rest = static_cast<uint64_t>(b); rest != 0; rest >>= 1) {
+          if (rest & 1) power *= square;
+          square *= square;
+        }
+        element = static_cast<T>(power);
+      }
+      walker.Next();
+    }
+    return Make(base.element_type(), dims, result);
+  }
+}
+
 Results Power(const Call& call) {
   LATHE_RETURN_IF_ERROR(call.Need(2));
   const Tensor& base = call.inputs[0];
   const Tensor& exponent = call.inputs[1];
   LATHE_ASSIGN_OR_RETURN(Dims dims, Broadcast(base.dims(), exponent.dims()));
   LATHE_RETURN_IF_ERROR(call.CheckSize(base.element_type(), dims));
-  return One(Visit(base.element_type(), [&]<typename T>() -> StatusOr<Tensor> {
-    return Visit(exponent.element_type(), [&]<typename E>() -> StatusOr<Tensor> {
-      if constexpr (kIsBool<T> || kIsBool<E>) {
-        return WrongType(ElementType::kBool);
-      } else {
-        LATHE_ASSIGN_OR_RETURN(const std::vector<T> left, Elements<T>(base));
-        LATHE_ASSIGN_OR_RETURN(const std::vector<E> right, Elements<E>(exponent));
-        std::vector<T> result(static_cast<size_t>(Product(dims)));
-        Walker<2> walker(
-            dims, {BroadcastStrides(base.dims(), dims), BroadcastStrides(exponent.dims(), dims)});
-        for (T& element : result) {
-          const auto a = Widen(left[walker.at(0)]);
-          const auto b = Widen(right[walker.at(1)]);
-          if constexpr (kIsFloat<T>) {
-            // A square is rounded once; so is what pow gives in double, nearly always.
-            element = Narrow<T>(
-                static_cast<Computed<T>>(std::pow(static_cast<double>(a), static_cast<double>(b))));
-          } else if constexpr (kIsFloat<E>) {
-            return Unsupported("an integer to the power of a float is not evaluated");
-          } else {
-            if (b < 0) return InvalidInput("an integer to a negative power");
-            uint64_t power = 1, square = static_cast<uint64_t>(a);
-            for (auto rest = static_cast<uint64_t>(b); rest != 0; rest >>= 1) {
-              if (rest & 1) power *= square;
-              square *= square;
-            }
-            element = static_cast<T>(power);
-          }
-          walker.Next();
-        }
-        return Make(base.element_type(), dims, result);
-      }
-    });
+  return One(Visit(base.element_type(), [&]<typename T>() {
+    return Visit(exponent.element_type(),
+                 [&]<typename E>() { return PowerOf<T, E>(base, exponent, dims); });
   }));
 }
 

@@ -147,6 +147,7 @@ Results Reduce(const Call& call) {
         walker.Next();
       }
       std::vector<T> result;
+      result.reserve(sums.size());
       for (const A sum : sums) {
         result.push_back(
             Narrow<T>(static_cast<Computed<T>>(Functor::template End<A>(sum, plan.count))));

@@ -66,6 +66,35 @@ StatusOr<Answers> RunModel(const ir::Model& model, const FidelityData& data, eva
   return answers;
 }
 
+Status WrongCount(const Labels& labels, int64_t samples) {
+  return WithContext(
+      InvalidInput("there are {} labels for {} samples", labels.classes.num_elements(), samples),
+      ErrorContext::kFile, labels.path);
+}
+
+// Samples of the first output over all batches, where its type says; nothing otherwise.
+std::optional<int64_t> CountSamples(const ir::Model& model,
+                                    const frontends::BatchSource& evaluation) {
+  if (model.graph().outputs().empty()) return std::nullopt;
+  const std::optional<ir::Shape>& shape = model.graph().outputs()[0].value()->type().shape;
+  if (!shape || shape->empty()) return std::nullopt;
+  const ir::Dim& dim = shape->front();
+  int64_t samples = 0;
+  for (size_t batch = 0; batch < evaluation.num_batches(); ++batch) {
+    samples += dim.is_known() ? dim.extent() : evaluation.samples(batch);
+  }
+  if (dim.is_known()) return samples;
+  // The first input without a default is the one that `evaluation` counts.
+  for (const ir::Value* input : model.graph().inputs()) {
+    if (input->tensor()) continue;
+    const std::optional<ir::Shape>& fed = input->type().shape;
+    const bool same = dim.is_symbol() && fed && !fed->empty() && fed->front().is_symbol() &&
+                      fed->front().symbol() == dim.symbol();
+    return same ? std::optional(samples) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 double ShareRight(std::span<const int64_t> classes, std::span<const int64_t> expected) {
   if (expected.empty()) return 0;
   int64_t right = 0;
@@ -86,6 +115,10 @@ StatusOr<std::optional<double>> Sqnr(const ir::Tensor& want, const ir::Tensor& g
   double signal = 0;
   double noise = 0;
   for (size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) {
+      if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
+      return std::optional(-std::numeric_limits<double>::infinity());
+    }
     const double difference = double{a[i]} - double{b[i]};
     signal += double{a[i]} * double{a[i]};
     noise += difference * difference;
@@ -94,17 +127,29 @@ StatusOr<std::optional<double>> Sqnr(const ir::Tensor& want, const ir::Tensor& g
   return std::optional(10 * std::log10(signal / noise));
 }
 
+Status CheckLabels(const Labels& labels, const ir::Model& model,
+                   const frontends::BatchSource& evaluation) {
+  const ir::ElementType type = labels.classes.element_type();
+  if (!ir::IsInteger(type)) {
+    return WithContext(InvalidInput("labels are integers, these are {}", ir::ElementTypeName(type)),
+                       ErrorContext::kFile, labels.path);
+  }
+  const std::optional<int64_t> samples = CountSamples(model, evaluation);
+  if (!samples || *samples == labels.classes.num_elements()) return OkStatus();
+  return WrongCount(labels, *samples);
+}
+
 StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& quantized,
                                    const FidelityData& data, eval::Engine& engine,
                                    const RunControl& control) {
   std::vector<int64_t> expected;
   if (data.labels) {
-    LATHE_ASSIGN_OR_RETURN(expected, data.labels->ValuesAsInt64());
+    LATHE_ASSIGN_OR_RETURN(expected, data.labels->classes.ValuesAsInt64());
   }
   LATHE_ASSIGN_OR_RETURN(const Answers want, RunModel(original, data, engine, control,
                                                       "measuring accuracy of the float model"));
   if (want.classes.size() != expected.size()) {
-    return InvalidInput("there are {} labels for {} samples", expected.size(), want.classes.size());
+    return WrongCount(*data.labels, static_cast<int64_t>(want.classes.size()));
   }
   LATHE_ASSIGN_OR_RETURN(const Answers got, RunModel(quantized, data, engine, control,
                                                      "measuring accuracy of the fake-quant model"));

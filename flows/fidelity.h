@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "lathe/eval/engine.h"
 #include "lathe/flows/calibration.h"
@@ -23,13 +24,26 @@ struct Fidelity {
   std::optional<Accuracy> accuracy;
 };
 
+// One class number a sample of the evaluation data, in order.
+struct Labels {
+  ir::Tensor classes;
+  // Where they were read, for messages.
+  std::string path;
+};
+
 struct FidelityData {
   const frontends::BatchSource& calibration;
   size_t last_batch = 0;
   const frontends::BatchSource& evaluation;
-  // One class number a sample of `evaluation`, in order; without it there is no accuracy.
-  const std::optional<ir::Tensor>& labels;
+  // Without them there is no accuracy.
+  const std::optional<Labels>& labels;
 };
+
+// What can be said without running anything: labels must be integers and, where the model's first
+// output has as many samples as its first input or a fixed number, one a sample. Errors carry the
+// labels' file. O(batches).
+Status CheckLabels(const Labels& labels, const ir::Model& model,
+                   const frontends::BatchSource& evaluation);
 
 // Runs both models. The accuracy is the share of samples whose largest value of the first output
 // (over all axes but the first) stands at the label. Errors: labels that are no integers, or not
@@ -38,7 +52,8 @@ StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& q
                                    const FidelityData& data, eval::Engine& engine,
                                    const RunControl& control);
 
-// The ratio for one pair of float32 or float16 tensors; nothing for other types. Error: shapes
+// The ratio for one pair of float32 or float16 tensors; nothing for other types. NaN and infinity
+// are left out where both have the same, and make it minus infinity elsewhere. Error: shapes
 // differ.
 StatusOr<std::optional<double>> Sqnr(const ir::Tensor& want, const ir::Tensor& got);
 

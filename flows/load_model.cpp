@@ -12,38 +12,55 @@ namespace {
 constexpr int64_t kOldestEmittedOpset = 11;
 constexpr int64_t kNewestEmittedOpset = 22;
 
-}  // namespace
+// Which form of a quantised model this is, as a clause ("is a deploy model already: ..."), and what
+// to do; empty for a float model.
+struct QuantizedForm {
+  std::string what;
+  std::string hint;
+  bool is_modified = false;
+};
 
-QuantizedForm RecognizeQuantizedForm(const ir::Model& model) {
+QuantizedForm DescribeForm(const ir::Model& model) {
   const passes::RecognizedForm recognized = passes::RecognizeForm(model);
   const std::string evidence = recognized.Evidence();
   switch (recognized.form) {
     case passes::ModelForm::kFloat:
       break;
     case passes::ModelForm::kDeploy:
-      return {"is a deploy model already: " + evidence, "run it with 'lathe run'"};
+      return {"is a deploy model already: " + evidence, "start from the float model"};
     case passes::ModelForm::kQdq:
-      return {"is quantised already: " + evidence,
-              "turn a QDQ model into an Ascend one with 'lathe convert-qat'"};
+      return {"is quantised already: " + evidence, "start from the float model"};
     case passes::ModelForm::kFakeQuant:
-      return {"is a fake-quant model already: " + evidence, "run it with 'lathe run'"};
+      return {"is a fake-quant model already: " + evidence,
+              "run it with 'lathe run', or start from the float model"};
     case passes::ModelForm::kModified:
       return {"is a modified model already: " + evidence,
-              "finish it with 'lathe save' and its record"};
+              "finish it with 'lathe save' and its record", true};
     case passes::ModelForm::kIntermediate:
       return {"holds operators of a quantisation run: " + evidence, "start from the float model"};
   }
   return {};
 }
 
+Status Refuse(const QuantizedForm& form, const std::string& path) {
+  if (form.what.empty()) return OkStatus();
+  Status status = WithContext(InvalidInput("the model {}", form.what), ErrorContext::kFile, path);
+  return WithContext(std::move(status), ErrorContext::kHint, form.hint);
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) {
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  const QuantizedForm form = DescribeForm(*model);
+  if (!form.is_modified) LATHE_RETURN_IF_ERROR(Refuse(form, path));
+  return model;
+}
+
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
   LoadedModel loaded;
   LATHE_ASSIGN_OR_RETURN(loaded.model, frontends::ImportOnnx(path));
-  const QuantizedForm form = RecognizeQuantizedForm(*loaded.model);
-  if (!form.what.empty()) {
-    Status status = WithContext(InvalidInput("the model {}", form.what), ErrorContext::kFile, path);
-    return WithContext(std::move(status), ErrorContext::kHint, form.hint);
-  }
+  LATHE_RETURN_IF_ERROR(Refuse(DescribeForm(*loaded.model), path));
   const auto prepared = RunPasses(*loaded.model, passes::kPreparePipeline);
   if (!prepared.ok()) return WithContext(prepared.status(), ErrorContext::kFile, path);
 

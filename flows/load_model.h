@@ -22,12 +22,8 @@ struct LoadedModel {
 // set cannot express.
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path);
 
-// Which form of a quantised model this is, as a clause ("it is a deploy model: ..."), with the
-// command that fits; empty for a float model. O(nodes).
-struct QuantizedForm {
-  std::string what;
-  std::string hint;
-};
-QuantizedForm RecognizeQuantizedForm(const ir::Model& model);
+// Reads a model for lowering: a modified model, or a fused float model. Errors: the model is
+// quantised in another form.
+StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path);
 
 }  // namespace lathe::flows

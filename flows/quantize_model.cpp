@@ -1,6 +1,7 @@
 #include "lathe/flows/quantize_model.h"
 
 #include <filesystem>
+#include <limits>
 #include <system_error>
 
 #include "lathe/backends/config/ptq_json.h"
@@ -44,6 +45,11 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   ConfigRequest wishes = request.config;
   wishes.options.batch_num = static_cast<int64_t>(request.data->num_batches());
   LATHE_ASSIGN_OR_RETURN(ChosenConfig chosen, ChooseConfig(*loaded.model, wishes));
+  const frontends::BatchSource& evaluation =
+      request.evaluation != nullptr ? *request.evaluation : *request.data;
+  if (request.labels) {
+    LATHE_RETURN_IF_ERROR(CheckLabels(*request.labels, *loaded.model, evaluation));
+  }
   LATHE_ASSIGN_OR_RETURN(summary.paths, MakeOutputPaths(request.output_prefix));
   summary.notes = std::move(loaded.notes);
   summary.notes.insert(summary.notes.end(), chosen.notes.begin(), chosen.notes.end());
@@ -71,16 +77,23 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   LATHE_ASSIGN_OR_RETURN(const std::string json, backends::WritePtqJson(chosen.config));
   LATHE_RETURN_IF_ERROR(StageText(files, summary.paths.config, json));
 
-  const FidelityData data{
-      .calibration = *request.data,
-      .last_batch = used - 1,
-      .evaluation = request.evaluation != nullptr ? *request.evaluation : *request.data,
-      .labels = request.labels};
+  const FidelityData data{.calibration = *request.data,
+                          .last_batch = used - 1,
+                          .evaluation = evaluation,
+                          .labels = request.labels};
   LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, MeasureFidelity(*original, *saved.fake_quant,
                                                                   data, engine, request.control));
   summary.sqnr_db = fidelity.sqnr_db;
   summary.accuracy = fidelity.accuracy;
+  if (summary.sqnr_db == -std::numeric_limits<double>::infinity()) {
+    summary.notes.push_back(
+        "the outputs have no ratio: the float model's are 0, or only one model's are NaN or "
+        "infinite");
+  }
 
+  if (request.control.interrupted && request.control.interrupted()) {
+    return absl::CancelledError("interrupted; nothing was written");
+  }
   LATHE_RETURN_IF_ERROR(files.Commit());
   summary.bytes_deploy = FileSize(summary.paths.deploy);
   summary.bytes_fake_quant = FileSize(summary.paths.fake_quant);

@@ -20,7 +20,7 @@ struct QuantizeRequest {
   // For the accuracy, where labels are given: labels of `evaluation`, or of `data` when that is
   // null.
   const frontends::BatchSource* evaluation = nullptr;
-  std::optional<ir::Tensor> labels;
+  std::optional<Labels> labels;
   std::string model_path;
   std::string output_prefix;
   RunControl control;

@@ -47,6 +47,7 @@ class Cloner {
             return MapType(member);
           } else if constexpr (std::is_same_v<Member, std::vector<const Type*>>) {
             std::vector<const Type*> mapped;
+            mapped.reserve(member.size());
             for (const Type* type : member) mapped.push_back(MapType(type));
             return mapped;
           } else if constexpr (std::is_same_v<Member, GraphPtr> ||

@@ -1,4 +1,6 @@
 // A graph: the main graph of a model, the body of a function, or a body of If, Loop or Scan.
+//
+// Looking costs O(1) where nothing else is written beside a method.
 #pragma once
 
 #include <cstdint>

@@ -78,8 +78,7 @@ Origin Model::MergeOrigins(std::span<const Origin> origins) const {
     all.insert(all.end(), names.begin(), names.end());
   }
   std::ranges::sort(all);
-  const auto repeated = std::ranges::unique(all);
-  all.erase(repeated.begin(), repeated.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   if (all.empty()) return {};
   if (all.size() == 1) return OriginOf(all.front());
   const auto [it, inserted] =

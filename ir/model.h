@@ -1,8 +1,8 @@
 // A model: the main graph, local functions, operator sets, and the tables that its graphs share.
 //
-// Costs are stated beside each method. Nodes and values live in slabs and keep their address and
-// their 32-bit id for as long as they exist; an id is never given to another. All changes go
-// through Rewriter.
+// A method costs what is written beside it, O(1) where nothing is. Nodes and values live in slabs
+// and keep their address and their 32-bit id for as long as they exist; an id is never given to
+// another. All changes go through Rewriter.
 #pragma once
 
 #include <cstdint>
@@ -87,16 +87,18 @@ class Model {
 
   Graph& graph() const { return *graph_; }
   std::span<const std::unique_ptr<Function>> functions() const { return functions_; }
+  // O(functions). Null when there is none.
   const Function* FindFunction(Name domain, Name name, Name overload) const;
   const ModelInfo& info() const { return info_; }
   // The version of an operator set; 0 when the model does not import it. "" and "ai.onnx" are the
-  // same.
+  // same. O(operator sets).
   int64_t OpsetVersion(std::string_view domain) const;
 
   // Every graph: the main graph, functions, and bodies, outer before inner, in node order.
   // O(nodes).
   std::vector<Graph*> AllGraphs() const;
 
+  // O(length of the text), O(size of the type).
   Name Intern(std::string_view text) const { return names_->Intern(text); }
   std::string_view Text(Name name) const { return names_->Text(name); }
   const NameTable& names() const { return *names_; }
@@ -111,9 +113,10 @@ class Model {
   size_t node_id_end() const { return nodes_.size(); }
   size_t value_id_end() const { return values_.size(); }
 
-  // The names of the original nodes that a node stands for, sorted.
+  // The names of the original nodes that a node stands for, sorted. O(names).
   std::vector<Name> OriginNames(Origin origin) const;
   Origin OriginOf(Name name) const;
+  // O(n log n) in the names.
   Origin MergeOrigins(std::span<const Origin> origins) const;
 
   // A name that no value (node) of the model has, `wanted` if it is free, else with 1, 2, ...

@@ -64,6 +64,12 @@ bool Rewriter::TakesOutputName(const Value& to) const {
   return to.kind() == Value::Kind::kNodeOutput && !to.is_graph_output();
 }
 
+// What the outside knows of a graph output: its declared type, its documentation.
+void Rewriter::HandOnOutput(const Value& from, Value& to) {
+  if (from.type().kind != Type::Kind::kUnknown) SetType(to, from.type_ref());
+  if (from.notes() != nullptr) SetNotes(to, *from.notes());
+}
+
 void Rewriter::ReplaceValue(Value& from, Value& to) {
   if (&from == &to) return;
   const bool keeps_name = from.kind() != Value::Kind::kGraphInput && from.is_graph_output() &&
@@ -73,13 +79,14 @@ void Rewriter::ReplaceValue(Value& from, Value& to) {
   if (TakesOutputName(to)) {
     Rename(from, to.name());
     Rename(to, name);
+    HandOnOutput(from, to);
     return ReplaceAllUses(from, to);
   }
   NodeSpec spec;
   spec.op = "Identity";
   spec.inputs = {&to};
   Node& identity = CreateNode(*from.graph(), nullptr, std::move(spec));
-  SetType(*identity.output(), from.type_ref());
+  HandOnOutput(from, *identity.output());
   Rename(from, identity.output()->name());
   Rename(*identity.output(), name);
   for (Use* use = from.first_use(); use != nullptr;) {
@@ -89,9 +96,18 @@ void Rewriter::ReplaceValue(Value& from, Value& to) {
   }
 }
 
+// Where one node takes the place of another, and stands for the same nodes of the user's model.
+void Rewriter::HandOnNotes(const Node& from, Node* to) {
+  if (from.notes() == nullptr || to == nullptr || to == &from || to->notes() != nullptr) return;
+  if (to->origin() != from.origin()) return;
+  SetNotes(*to, {.doc = from.notes()->doc, .metadata = from.notes()->metadata});
+}
+
 void Rewriter::ReplaceNode(Node& node, std::span<Value* const> with) {
   for (size_t i = 0; i < node.num_outputs(); ++i) {
-    if (with[i] != nullptr) ReplaceValue(*node.output(i), *with[i]);
+    if (with[i] == nullptr) continue;
+    ReplaceValue(*node.output(i), *with[i]);
+    HandOnNotes(node, with[i]->producer());
   }
   Erase(node);
 }
@@ -567,7 +583,9 @@ void Rewriter::SetDefault(Value& graph_input, SparseTensor tensor) {
   graph_input.graph_->initializers_.push_back(&graph_input);
 }
 
-void Rewriter::AddValueInfo(Graph& graph, ValueInfo info) { graph.value_info_.push_back(info); }
+void Rewriter::AddValueInfo(Graph& graph, ValueInfo info) {
+  graph.value_info_.push_back(std::move(info));
+}
 
 void Rewriter::SetGraphText(Graph& graph, std::string name, std::string doc,
                             std::vector<std::pair<std::string, std::string>> metadata,

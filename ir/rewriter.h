@@ -1,7 +1,8 @@
 // The one way to change a model. Rewriter keeps uses, order, names and origins right and tells
 // listeners.
 //
-// Every method states its cost. None reads or copies tensor data. Arguments must belong to the
+// A method costs what is written beside it, O(1) where nothing is; a listener's own time comes on
+// top. None reads or copies tensor data. Arguments must belong to the
 // rewriter's model; a value may be used by a node only if it is defined in the node's graph (use
 // Capture to bring a value of an enclosing graph into a body). The verifier checks both.
 #pragma once
@@ -83,16 +84,18 @@ class Rewriter {
   void ReplaceUse(Use& use, Value* value);
   // Every use of `from` becomes one of `to`, names untouched. O(uses).
   void ReplaceAllUses(Value& from, Value& to);
-  // The same, and where `from` is an output of a main graph or function the output keeps its name
-  // (unless `from` is an input, which keeps it itself): `to` takes it, or, when `to` cannot (it is
-  // an input, a constant, or an output itself), an Identity node carries it. O(uses).
+  // The same, and where `from` is an output of a main graph or function the output keeps its name,
+  // declared type and notes (unless `from` is an input, which keeps them itself): `to` takes them,
+  // or, when `to` cannot (it is an input, a constant, or an output itself), an Identity node
+  // carries them. O(uses).
   void ReplaceValue(Value& from, Value& to);
   // ReplaceValue for each output, then erases the node. `with` has one value an output; null for an
-  // output without uses.
+  // output without uses. A node that takes its place with the same origin, and has no notes of its
+  // own, gets its documentation and metadata. O(uses), and what Erase costs.
   void ReplaceNode(Node& node, std::span<Value* const> with);
   void ReplaceNode(Node& node, Value& with);
 
-  // Operands. O(1); AddInput amortised O(1), O(captures) when the node has bodies.
+  // Operands. SetInput: O(1). AddInput: amortised O(1), O(captures) when the node has bodies.
   void SetInput(Node& node, size_t i, Value* value);
   void AddInput(Node& node, Value* value);
   // Drops the inputs from `count` on. O(dropped + captures).
@@ -114,8 +117,9 @@ class Rewriter {
   // ---- Moving and changing nodes ----
 
   // In front of `before` (null: the end) of the same graph. O(1), amortised O(log nodes) where many
-  // go to one place.
+  // go to one place (so do new nodes).
   void Move(Node& node, Node* before);
+  // O(length of the texts).
   void SetOperator(Node& node, std::string_view op, std::string_view domain);
   // O(attributes). Replaces or appends. `value` may not hold bodies (see AddBody); bodies that it
   // replaces are erased with their captures.
@@ -133,7 +137,7 @@ class Rewriter {
   void Rename(Value& value, Name name);
   void SetType(Value& value, const Type* type);
   void SetNotes(Value& value, ValueNotes notes);
-  // Replaces an initializer's data and its type with it. O(1).
+  // Replaces an initializer's data and its type with it. O(rank).
   void SetTensor(Value& value, Tensor tensor);
   // Makes a graph input that has a default an initializer, which callers cannot override.
   // O(inputs).
@@ -141,7 +145,8 @@ class Rewriter {
 
   // ---- Graphs ----
 
-  // A new constant with a unique name, of the tensor's type. O(1).
+  // A new constant with a unique name, of the tensor's type. O(rank); the name as in
+  // Model::UniqueValueName.
   Value& CreateInitializer(Graph& graph, std::string_view wanted_name, Tensor tensor);
   // The value that stands for `outer` inside `body` (through all graphs between), made if need be.
   // Returns `outer` when it is defined in `body` itself. O(captures · nesting).
@@ -154,6 +159,7 @@ class Rewriter {
   void SetInputs(Node& node, std::span<Value* const> values);
   Value& AddOutput(Node& node, Name name, const Type* type);
   void AddAttribute(Node& node, Attribute attribute);
+  // O(attributes).
   void SetAttributeDoc(Node& node, Name attribute, Name doc);
   void SetOverload(Node& node, Name overload) { node.overload_ = overload; }
   // A body as (next) value of the attribute `name`, which is appended unless it is the last one;
@@ -166,6 +172,7 @@ class Rewriter {
   Value& AddInitializer(Graph& graph, Name name, Tensor tensor);
   Value& AddSparseInitializer(Graph& graph, Name name, SparseTensor tensor);
   // Makes `tensor` the default of a graph input, last in the list of initializers if it had none.
+  // O(1), O(initializers) after an erasure.
   void SetDefault(Value& graph_input, Tensor tensor);
   void SetDefault(Value& graph_input, SparseTensor tensor);
   void AddValueInfo(Graph& graph, ValueInfo info);
@@ -178,6 +185,7 @@ class Rewriter {
   void SetFunctionInterface(Function& function, std::vector<Name> attributes,
                             std::vector<Attribute> defaults,
                             std::vector<OpsetImport> opset_imports);
+  // O(functions + size of the body).
   void EraseFunction(const Function& function);
 
  private:
@@ -198,6 +206,8 @@ class Rewriter {
   void DropValue(Value& value);
   Value& NewValue(Value::Kind kind, Name name, const Type* type);
   bool TakesOutputName(const Value& to) const;
+  void HandOnOutput(const Value& from, Value& to);
+  void HandOnNotes(const Node& from, Node* to);
 
   Model& model_;
   std::vector<RewriteListener*> listeners_;

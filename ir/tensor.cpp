@@ -81,8 +81,8 @@ Tensor Tensor::OfStrings(std::vector<int64_t> dims, std::vector<std::string> val
   return Tensor(std::move(data));
 }
 
-StatusOr<Tensor> Tensor::FromBytes(ElementType type, std::vector<int64_t> dims, TensorBytes bytes,
-                                   TensorNotes notes) {
+StatusOr<Tensor> Tensor::FromBytes(ElementType type, std::vector<int64_t> dims,
+                                   const TensorBytes& bytes, TensorNotes notes) {
   if (ElementBits(type) == 0) {
     return InvalidInput("a tensor of type {} has no raw bytes", ElementTypeName(type));
   }

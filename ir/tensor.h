@@ -80,8 +80,8 @@ class Tensor {
 
   // From bytes in ONNX's raw little-endian layout, without a copy. Errors: `bytes` is shorter or
   // longer than the shape asks for; a negative extent; an overflow.
-  static StatusOr<Tensor> FromBytes(ElementType type, std::vector<int64_t> dims, TensorBytes bytes,
-                                    TensorNotes notes = {});
+  static StatusOr<Tensor> FromBytes(ElementType type, std::vector<int64_t> dims,
+                                    const TensorBytes& bytes, TensorNotes notes = {});
   // The same from a vector that the tensor takes over.
   static StatusOr<Tensor> FromVector(ElementType type, std::vector<int64_t> dims,
                                      std::vector<std::byte> bytes, TensorNotes notes = {});

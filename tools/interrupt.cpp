@@ -19,8 +19,13 @@ void CatchInterrupts() {
   // The second signal meets the default again.
   action.sa_flags = SA_RESETHAND | SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
 bool Interrupted() { return interrupted; }
+
+Status StopIfInterrupted() {
+  return Interrupted() ? absl::CancelledError("interrupted; nothing was written") : OkStatus();
+}
 
 }  // namespace lathe::tools

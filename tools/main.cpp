@@ -1,4 +1,5 @@
 // The lathe driver: reads the command line and hands over to a subcommand.
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
@@ -76,6 +77,8 @@ Status Main(int argc, char** argv) {
   }
   LATHE_RETURN_IF_ERROR(ParseShapes(global));
   CatchInterrupts();
+  // A file that may not grow further is an error of the write, like a full disk, and not our end.
+  std::signal(SIGXFSZ, SIG_IGN);
   return global.run();
 }
 

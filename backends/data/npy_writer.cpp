@@ -5,8 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "lathe/support/atomic_file.h"
-
 namespace lathe::backends {
 namespace {
 
@@ -76,8 +74,8 @@ StatusOr<std::string> NpyHeaderBytes(ElementType type, std::span<const int64_t> 
   return bytes + text;
 }
 
-Status WriteNpy(const std::string& path, const ir::Tensor& tensor) {
-  const auto write = [&]() -> Status {
+Status StageNpy(const ir::Tensor& tensor, const std::string& path, AtomicFileSet* files) {
+  const auto stage = [&]() -> Status {
     LATHE_ASSIGN_OR_RETURN(const std::string header,
                            NpyHeaderBytes(tensor.element_type(), tensor.dims()));
     LATHE_ASSIGN_OR_RETURN(const ir::TensorBytes payload, tensor.Read());
@@ -87,13 +85,17 @@ Status WriteNpy(const std::string& path, const ir::Tensor& tensor) {
       widened = WidenBfloat16(bytes);
       bytes = widened;
     }
-    AtomicFileSet files;
-    LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * file, files.Add(path));
+    LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * file, files->Add(path));
     LATHE_RETURN_IF_ERROR(file->Append(header));
-    LATHE_RETURN_IF_ERROR(file->Append(bytes));
-    return files.Commit();
+    return file->Append(bytes);
   };
-  return WithContext(write(), ErrorContext::kFile, path);
+  return WithContext(stage(), ErrorContext::kFile, path);
+}
+
+Status WriteNpy(const std::string& path, const ir::Tensor& tensor) {
+  AtomicFileSet files;
+  LATHE_RETURN_IF_ERROR(StageNpy(tensor, path, &files));
+  return files.Commit();
 }
 
 }  // namespace lathe::backends

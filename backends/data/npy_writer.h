@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lathe/ir/tensor.h"
+#include "lathe/support/atomic_file.h"
 #include "lathe/support/status.h"
 
 namespace lathe::backends {
@@ -13,7 +14,10 @@ namespace lathe::backends {
 // f4, which holds it exactly. Errors: strings and types that NumPy has not.
 StatusOr<std::string> NpyHeaderBytes(ir::ElementType type, std::span<const int64_t> dims);
 
-// Writes `tensor` to `path`; the file appears whole or not at all. Errors carry the file.
+// Writes `tensor` into a file set, as a file that shall stand at `path`. Errors carry the file.
+Status StageNpy(const ir::Tensor& tensor, const std::string& path, AtomicFileSet* files);
+
+// The same with a set of its own: the file appears whole or not at all.
 Status WriteNpy(const std::string& path, const ir::Tensor& tensor);
 
 }  // namespace lathe::backends

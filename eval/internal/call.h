@@ -154,9 +154,9 @@ StatusOr<std::vector<T>> Elements(const Tensor& tensor) {
 }
 
 template <typename T>
-StatusOr<Tensor> Make(ElementType type, Dims dims, const std::vector<T>& values) {
+StatusOr<Tensor> Make(ElementType type, const Dims& dims, const std::vector<T>& values) {
   const auto bytes = std::as_bytes(std::span(values));
-  return Tensor::FromVector(type, std::move(dims), {bytes.begin(), bytes.end()});
+  return Tensor::FromVector(type, dims, {bytes.begin(), bytes.end()});
 }
 
 inline Results One(StatusOr<Tensor> tensor) {

@@ -31,11 +31,14 @@ class FileBatches : public BatchSource {
   struct Batch {
     bool is_npz = false;
     std::vector<std::string> files;
+    int64_t samples = 0;
   };
 
   explicit FileBatches(std::span<const InputSpec> inputs) : inputs_(inputs.begin(), inputs.end()) {}
 
   size_t num_batches() const override { return batches_.size(); }
+
+  int64_t samples(size_t i) const override { return batches_[i].samples; }
 
   // Checks the batch by its headers before it is added.
   Status Add(Batch batch) {
@@ -61,6 +64,7 @@ class FileBatches : public BatchSource {
           InFile(CheckInput(inputs_[i], fed.back()), batch.files[FileOf(batch, i)]));
     }
     LATHE_RETURN_IF_ERROR(InFile(CheckInputs(inputs_, fed), batch.files.back()));
+    batch.samples = fed[0].dims.empty() ? 1 : fed[0].dims[0];
     batches_.push_back(std::move(batch));
     return OkStatus();
   }
@@ -178,6 +182,10 @@ class ImageBatches : public BatchSource {
   size_t num_batches() const override {
     const auto batch = static_cast<size_t>(batch_);
     return (files_.size() + batch - 1) / batch;
+  }
+
+  int64_t samples(size_t i) const override {
+    return std::min(batch_, static_cast<int64_t>(files_.size() - i * static_cast<size_t>(batch_)));
   }
 
   StatusOr<std::vector<Tensor>> Load(size_t i) const override {

@@ -171,9 +171,24 @@ class Folder {
     return it == source_bytes_.end() ? tensor.byte_size() : it->second;
   }
 
+  // Bytes of the constants that only this node uses.
+  static size_t FreedBytes(const ir::Node& node) {
+    absl::flat_hash_map<const ir::Value*, uint32_t> uses;
+    for (const ir::Use& input : node.inputs()) {
+      if (input.value() != nullptr) ++uses[input.value()];
+    }
+    size_t bytes = 0;
+    for (const auto& [value, count] : uses) {
+      if (value->use_count() == count && value->kind() == ir::Value::Kind::kInitializer) {
+        bytes = Saturated(bytes, value->tensor().byte_size());
+      }
+    }
+    return bytes;
+  }
+
   void Fold(ir::Node& node) {
     std::vector<ir::Tensor> operands;
-    size_t source_bytes = 0, read_bytes = 0, freed_bytes = 0;
+    size_t source_bytes = 0, read_bytes = 0;
     for (const ir::Use& input : node.inputs()) {
       if (input.value() == nullptr) {
         operands.emplace_back();
@@ -182,8 +197,8 @@ class Folder {
       const ir::Tensor& tensor = operands.emplace_back(input.value()->ConstantTensor());
       source_bytes = Saturated(source_bytes, SourceBytes(*input.value()->Resolve(), tensor));
       read_bytes = Saturated(read_bytes, tensor.byte_size());
-      if (input.value()->has_one_use()) freed_bytes = Saturated(freed_bytes, tensor.byte_size());
     }
+    const size_t freed_bytes = FreedBytes(node);
     if (read_bytes > work_left_) {
       Leave(node,
             fmt::format("it reads {} bytes, {} of {} are left", read_bytes, work_left_, kMaxWork));

@@ -10,9 +10,14 @@ namespace {
 
 constexpr std::string_view kDescription = R"(
 Removes graph inputs that have an initializer, as the reference does when it reads a model: before IR version
-4 every initializer had to be listed as an input, and exporters still do it. The initializer becomes a
-constant that a caller can no longer override, so that weights can be folded and quantised. A model of IR
-version 3 is raised to 4, where this is allowed.
+4 every initializer had to be listed as an input, and exporters still do it:
+
+    inputs (%x, %w = default [2, 3])        inputs (%x)
+    %y = MatMul(%x, %w)                     constant %w: [2, 3]
+                                            %y = MatMul(%x, %w)
+
+The initializer becomes a constant that a caller can no longer override, so that weights can be folded and
+quantised. A model of IR version 3 is raised to 4, where this is allowed.
 
 With `old-only`, models of IR version 4 and later are left alone: there a default is a choice. Before, a constant
 could not be written without listing it as an input, so runtimes take such inputs for constants; and since passes

@@ -10,8 +10,13 @@ namespace {
 constexpr std::string_view kDescription = R"(
 Gives every node of the main graph a name of its own, because configurations and records call layers by their
 node's name: a node without a name gets `node_<index>` (its place in the list of nodes, counted from 0); of
-several nodes with one name the first keeps it, the others get a number appended. No other pass depends on
-names of nodes.
+several nodes with one name the first keeps it, the others get a number appended:
+
+    ""    Relu        "node_0"  Relu
+    "fc"  Gemm        "fc"      Gemm
+    "fc"  Gemm        "fc1"     Gemm
+
+No other pass depends on names of nodes.
 )";
 
 StatusOr<bool> Run(PassContext& context) {

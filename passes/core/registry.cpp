@@ -78,15 +78,15 @@ Status PassRegistry::CheckName(std::string_view what, std::string_view name) con
   return OkStatus();
 }
 
-Status PassRegistry::Add(PassDescriptor descriptor) {
+Status PassRegistry::Add(const PassDescriptor& descriptor) {
   const std::string_view name = descriptor.name;
   LATHE_RETURN_IF_ERROR(CheckName("pass", name));
   LATHE_RETURN_IF_ERROR(WithContext(CheckDescriptor(descriptor), ErrorContext::kPass, name));
-  passes_.emplace(name, std::move(descriptor));
+  passes_.emplace(name, descriptor);
   return OkStatus();
 }
 
-Status PassRegistry::AddPipeline(PipelineDescriptor descriptor) {
+Status PassRegistry::AddPipeline(const PipelineDescriptor& descriptor) {
   LATHE_RETURN_IF_ERROR(CheckName("pipeline", descriptor.name));
   Status valid = CheckTexts(descriptor.summary, descriptor.description);
   if (valid.ok()) valid = Pipeline::Parse(descriptor.text, *this).status();
@@ -102,6 +102,7 @@ const PipelineDescriptor* PassRegistry::FindPipeline(std::string_view name) cons
 
 std::vector<const PipelineDescriptor*> PassRegistry::AllPipelines() const {
   std::vector<const PipelineDescriptor*> result;
+  result.reserve(pipelines_.size());
   for (const auto& [name, pipeline] : pipelines_) result.push_back(&pipeline);
   return result;
 }
@@ -120,6 +121,7 @@ StatusOr<const PassDescriptor*> PassRegistry::FindItem(std::string_view name) co
 StatusOr<const PassDescriptor*> PassRegistry::Find(std::string_view name) const {
   if (const auto it = passes_.find(name); it != passes_.end()) return &it->second;
   std::vector<std::string_view> names;
+  names.reserve(passes_.size());
   for (const auto& [key, pass] : passes_) names.push_back(key);
   const std::string hint = DidYouMean(name, names);
   return NotFound("there is no pass {}{}{}", Quoted(name), hint.empty() ? "" : "; ", hint);
@@ -127,6 +129,7 @@ StatusOr<const PassDescriptor*> PassRegistry::Find(std::string_view name) const 
 
 std::vector<const PassDescriptor*> PassRegistry::All() const {
   std::vector<const PassDescriptor*> result;
+  result.reserve(passes_.size());
   for (const auto& [name, pass] : passes_) result.push_back(&pass);
   return result;
 }

@@ -24,7 +24,7 @@ class PassRegistry {
   // Errors: the name is taken, reserved or not of the form "fuse-conv-bn"; summary or description
   // is missing; there is nothing to run; an option, statistic or fact is named twice or has no
   // help.
-  Status Add(PassDescriptor descriptor);
+  Status Add(const PassDescriptor& descriptor);
 
   // Errors: no such pass; the nearest names are given. Descriptors keep their address. O(log n).
   StatusOr<const PassDescriptor*> Find(std::string_view name) const;
@@ -34,7 +34,7 @@ class PassRegistry {
 
   // Errors: the name is taken, reserved or not of the form "fuse-conv-bn"; summary or description
   // is missing; the text is wrong, also when it names something that is not registered yet.
-  Status AddPipeline(PipelineDescriptor descriptor);
+  Status AddPipeline(const PipelineDescriptor& descriptor);
   // Null when there is none. O(log n).
   const PipelineDescriptor* FindPipeline(std::string_view name) const;
   // By name.

@@ -52,6 +52,7 @@ void Insert(ir::Rewriter& rewriter, const QuantLayer& layer, const LayerFactors&
     rewriter.Rename(accumulator,
                     rewriter.model().UniqueValueName(producer.display_name() + "_output0"));
     rewriter.Rename(result, output_name);
+    if (accumulator.notes() != nullptr) rewriter.SetNotes(result, *accumulator.notes());
   }
   for (ir::Use* use = accumulator.first_use(); use != nullptr;) {
     ir::Use* next = use->next_use();

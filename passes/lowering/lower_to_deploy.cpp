@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::string_view kDescription = R"(
 Finishes a lowered graph for the accelerator: 4-bit weights are packed in pairs along the input channels
-(byte = first & 15 | second << 4, the reference's 5.5), and the note `op_data_type` is removed.
+(byte = first & 15 | second << 4, the reference's 5.5), and the note `op_data_type` is removed:
+
+    %y = Conv(%q, %w: i8[N, C, H, W]) {op_data_type = "float"}        %y = Conv(%q, %w: i8[N, C / 2, H, W])
 
 A 4-bit weight with an odd number of input channels is an error.
 )";

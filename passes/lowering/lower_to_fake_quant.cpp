@@ -156,6 +156,7 @@ class Lowering {
     }
     LATHE_ASSIGN_OR_RETURN(const std::vector<uint64_t> words, param.Values<uint64_t>());
     std::vector<float> scales;
+    scales.reserve(words.size());
     for (const uint64_t word : words) scales.push_back(quant::DecodeDequantWord(word).deq_scale);
 
     ir::Node& producer = *accumulator->producer();

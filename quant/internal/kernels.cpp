@@ -110,8 +110,6 @@ LATHE_INLINE void FakeQuantize(const float* values, size_t count, float scale, i
   }
 }
 
-// An attribute cannot stand in parentheses.
-// NOLINTBEGIN(bugprone-macro-parentheses)
 #define LATHE_DEFINE_KERNELS(name, target)                                                   \
   namespace name {                                                                           \
   target ValueRange FindRangeHere(const float* values, size_t count) {                       \
@@ -135,7 +133,6 @@ LATHE_INLINE void FakeQuantize(const float* values, size_t count, float scale, i
   constexpr Kernels kKernels = {FindRangeHere, AccumulateHere, ScoreHere, QuantizeHere,      \
                                 FakeQuantizeHere};                                           \
   }
-// NOLINTEND(bugprone-macro-parentheses)
 
 LATHE_DEFINE_KERNELS(portable, )
 #if defined(__x86_64__)

@@ -209,7 +209,7 @@ class OpenVinoGraph : public eval::CompiledGraph {
         return Unsupported("OpenVINO gives output {} as {}", i,
                            tensor.get_element_type().to_string());
       }
-      const ov::Shape shape = tensor.get_shape();
+      const ov::Shape& shape = tensor.get_shape();
       const auto* data = static_cast<const std::byte*>(tensor.data());
       LATHE_ASSIGN_OR_RETURN(
           ir::Tensor output,

@@ -94,7 +94,7 @@ bool TapOp::evaluate(ov::TensorVector& outputs, const ov::TensorVector& inputs) 
                              tensor.get_element_type().to_string()));
     return false;
   }
-  const ov::Shape shape = tensor.get_shape();
+  const ov::Shape& shape = tensor.get_shape();
   const std::vector<int64_t> dims(shape.begin(), shape.end());
   const std::span<const std::byte> bytes(static_cast<const std::byte*>(tensor.data()),
                                          tensor.get_byte_size());

@@ -1,5 +1,5 @@
-# Installs Lathe from its build folder into an empty prefix, then configures, builds and runs a project that only
-# knows that prefix; and checks that every exported library can be linked.
+# Installs Lathe from its build folder into an empty prefix, then runs the driver there, configures, builds and runs a
+# project that only knows that prefix; and checks that every exported library can be linked.
 #
 #   cmake -D LATHE_BINARY_DIR=... -D WORK_DIR=... -D GENERATOR=... -D CXX_COMPILER=... -D LIBRARIES=a|b
 #         -D FLAGS=... -P run.cmake
@@ -24,6 +24,15 @@ run("building the consumer" ${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 run("running the consumer" ${WORK_DIR}/build/consumer)
 if(NOT output MATCHES "^net.onnx: weight has 3 dims\n$")
   message(FATAL_ERROR "the consumer printed: ${output}")
+endif()
+
+# From another folder and without the caller's library path: what it needs, it must find itself.
+if(EXISTS ${LATHE_BINARY_DIR}/bin/lathe)
+  run("running the installed driver" ${CMAKE_COMMAND} -E env --unset=LD_LIBRARY_PATH
+    ${CMAKE_COMMAND} -E chdir / ${prefix}/bin/lathe --version)
+  if(NOT output MATCHES "^lathe [0-9.]+")
+    message(FATAL_ERROR "the installed driver printed: ${output}")
+  endif()
 endif()
 
 set(digits ${CMAKE_CURRENT_LIST_DIR}/../../examples/digits/digits.onnx)

@@ -71,6 +71,7 @@ TEST_F(Batches, NpzHoldsArraysByInput) {
   ASSERT_TRUE(batch.ok()) << batch.status();
   EXPECT_THAT(*(*batch)[0].Values<float>(), ElementsAre(5, 6, 7, 8));
   EXPECT_THAT(*(*batch)[1].Values<int64_t>(), ElementsAre(8, 9));
+  EXPECT_EQ((*source)->samples(0), 2);
 }
 
 TEST_F(Batches, GlobsByInputSortedByName) {
@@ -166,6 +167,8 @@ TEST_F(ImageBatches, LastBatchMayBeShort) {
   const auto source = Open({Dim::Symbol("n"), three_, one_, two_}, 2);
   ASSERT_TRUE(source.ok()) << source.status();
   ASSERT_EQ((*source)->num_batches(), 2u);
+  EXPECT_EQ((*source)->samples(0), 2);
+  EXPECT_EQ((*source)->samples(1), 1);
   const auto first = (*source)->Load(0), last = (*source)->Load(1);
   ASSERT_TRUE(first.ok() && last.ok());
   EXPECT_THAT((*first)[0].dims(), ElementsAre(2, 3, 1, 2));

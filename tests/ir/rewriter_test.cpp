@@ -1,5 +1,7 @@
 #include "lathe/ir/rewriter.h"
 
+#include <optional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -83,8 +85,13 @@ TEST_F(RewriterTest, ReplaceValueKeepsTheOutputName) {
   Node& b = Op(rewriter_, graph_, "Relu", "b", {&x});
   rewriter_.Rename(*a.output(), model_.Intern("y"));
   rewriter_.AddGraphOutput(graph_, a.output());
+  rewriter_.SetType(*a.output(), F32(model_, {2, 3}));
+  rewriter_.SetNotes(*a.output(), {.doc = "the result"});
   rewriter_.ReplaceValue(*a.output(), *b.output());
   EXPECT_EQ(b.output()->name_text(), "y");
+  EXPECT_EQ(b.output()->type_ref(), F32(model_, {2, 3}));
+  ASSERT_NE(b.output()->notes(), nullptr);
+  EXPECT_EQ(b.output()->notes()->doc, "the result");
   EXPECT_EQ(a.output()->name_text(), "b.out");
   EXPECT_EQ(graph_.outputs()[0].value(), b.output());
 }
@@ -95,8 +102,10 @@ TEST_F(RewriterTest, ReplaceValueByAnInputNeedsAnIdentity) {
   Node& b = Op(rewriter_, graph_, "Relu", "b", {a.output()});
   rewriter_.Rename(*a.output(), model_.Intern("y"));
   rewriter_.AddGraphOutput(graph_, a.output());
+  rewriter_.SetNotes(*a.output(), {.doc = "the result"});
   rewriter_.ReplaceNode(a, x);
   const Value* output = graph_.outputs()[0].value();
+  EXPECT_EQ(output->notes()->doc, "the result");
   EXPECT_EQ(output->name_text(), "y");
   EXPECT_TRUE(output->producer()->Is("Identity"));
   EXPECT_EQ(b.input(0), &x);
@@ -111,6 +120,36 @@ TEST_F(RewriterTest, ReplaceValueByAnotherOutputNeedsAnIdentity) {
   rewriter_.ReplaceNode(a, *b.output());
   EXPECT_EQ(graph_.outputs()[0].value()->name_text(), "a.out");
   EXPECT_EQ(graph_.outputs()[1].value()->name_text(), "b.out");
+}
+
+TEST_F(RewriterTest, AnUnknownTypeDoesNotReplaceAKnownOne) {
+  Value& x = Input(rewriter_, graph_, "x");
+  Node& a = Op(rewriter_, graph_, "Relu", "a", {&x});
+  Node& b = Op(rewriter_, graph_, "Relu", "b", {&x});
+  rewriter_.AddGraphOutput(graph_, a.output());
+  rewriter_.SetType(*b.output(), F32(model_, {2, 3}));
+  rewriter_.ReplaceValue(*a.output(), *b.output());
+  EXPECT_EQ(b.output()->type_ref(), F32(model_, {2, 3}));
+}
+
+TEST_F(RewriterTest, TheNodeThatTakesAnothersPlaceGetsItsNotes) {
+  Value& x = Input(rewriter_, graph_, "x");
+  const auto replace = [&](const char* name, bool same_origin, bool own_notes) {
+    Node& old = Op(rewriter_, graph_, "Relu", name, {&x});
+    rewriter_.SetOrigin(old, model_.OriginOf(old.name()));
+    rewriter_.SetNotes(old, {.doc = "old", .metadata = {{"key", "value"}}});
+    std::optional<Rewriter::OriginScope> scope;
+    if (same_origin) scope.emplace(rewriter_, old);
+    Node& made = Op(rewriter_, graph_, "Clip", std::string(name) + "_new", {&x});
+    if (own_notes) rewriter_.SetNotes(made, {.doc = "own"});
+    rewriter_.ReplaceNode(old, *made.output());
+    return made.notes() == nullptr ? std::string("none") : made.notes()->doc;
+  };
+  EXPECT_EQ(replace("a", true, false), "old");
+  EXPECT_EQ(graph_.last_node()->notes()->metadata.front().second, "value");
+  EXPECT_EQ(replace("b", true, true), "own");
+  // A neighbour that only takes over the uses stays what it is.
+  EXPECT_EQ(replace("c", false, false), "none");
 }
 
 TEST_F(RewriterTest, ReplacedInputKeepsItsName) {

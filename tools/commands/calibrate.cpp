@@ -13,6 +13,7 @@
 #include "lathe/support/atomic_file.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/commands/data_options.h"
+#include "lathe/tools/interrupt.h"
 #include "lathe/tools/summary.h"
 
 namespace lathe::tools {
@@ -27,6 +28,7 @@ struct CalibrateOptions {
 };
 
 Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
+  LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
                          flows::ChooseConfig(*loaded.model, options.config));
@@ -49,6 +51,7 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(backends::StageOnnx(*modified, options.modified, &files));
   LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * record, files.Add(options.record));
   LATHE_RETURN_IF_ERROR(record->Append(backends::WriteRecord(calibrated.record)));
+  LATHE_RETURN_IF_ERROR(StopIfInterrupted());
   LATHE_RETURN_IF_ERROR(files.Commit());
 
   std::vector<passes::LeftFloat> left = chosen.report.left_float;

@@ -38,7 +38,8 @@ void AddDataArguments(CLI::App& command, DataArguments& arguments) {
   command.add_option("--std", arguments.std_deviation, "Divides image samples after --mean")
       ->delimiter(',')
       ->type_name("S");
-  command.add_option("--layout", arguments.layout, "Layout of the image input: nchw or nhwc")
+  command
+      .add_option("--layout", arguments.layout, "Layout of the image input: nchw (default) or nhwc")
       ->check(CLI::IsMember({"nchw", "nhwc"}));
   command
       .add_option("--batch", arguments.batch,
@@ -46,15 +47,26 @@ void AddDataArguments(CLI::App& command, DataArguments& arguments) {
       ->check(CLI::PositiveNumber);
 }
 
-StatusOr<std::unique_ptr<frontends::BatchSource>> OpenData(const DataArguments& arguments,
-                                                           const ir::Model& model,
-                                                           const GlobalOptions& global) {
+Status CheckDataArguments(const DataArguments& arguments) {
   if (arguments.data.empty() && arguments.images.empty()) {
     return UsageError(InvalidInput("data is missing: give -d or --images"));
   }
-  if (!arguments.data.empty() && !arguments.images.empty()) {
+  if (!arguments.images.empty()) {
+    if (arguments.data.empty()) return OkStatus();
     return UsageError(InvalidInput("-d and --images cannot be given together"));
   }
+  std::string_view unused;
+  if (!arguments.mean.empty()) unused = "--mean";
+  if (!arguments.std_deviation.empty()) unused = "--std";
+  if (!arguments.layout.empty()) unused = "--layout";
+  if (arguments.batch != 0) unused = "--batch";
+  if (unused.empty()) return OkStatus();
+  return UsageError(InvalidInput("{} is for --images, which is not given", unused));
+}
+
+StatusOr<std::unique_ptr<frontends::BatchSource>> OpenData(const DataArguments& arguments,
+                                                           const ir::Model& model,
+                                                           const GlobalOptions& global) {
   frontends::DataOptions options;
   options.arguments = arguments.data;
   if (!arguments.images.empty()) {

@@ -22,14 +22,17 @@ struct DataArguments {
   std::string images;
   std::vector<float> mean;
   std::vector<float> std_deviation;
-  std::string layout = "nchw";
+  std::string layout;
   int64_t batch = 0;
 };
 
 // Adds -d/--data, --images, --mean, --std, --layout and --batch.
 void AddDataArguments(CLI::App& command, DataArguments& arguments);
 
-// Opens the data for the model's inputs. Errors: none given; both kinds given; everything
+// What is wrong with the options themselves: no data, both kinds, image options without images.
+Status CheckDataArguments(const DataArguments& arguments);
+
+// Opens the data, which CheckDataArguments found right, for the model's inputs. Errors: everything
 // OpenBatches finds.
 StatusOr<std::unique_ptr<frontends::BatchSource>> OpenData(const DataArguments& arguments,
                                                            const ir::Model& model,

@@ -90,6 +90,7 @@ Json Interface(const std::vector<const ir::Value*>& values) {
 void PrintInterface(std::string_view heading, const std::vector<const ir::Value*>& values) {
   fmt::print("\n{}\n", heading);
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(values.size());
   for (const ir::Value* value : values) {
     rows.push_back({"  " + std::string(value->name_text()), ir::PrintType(value->type())});
   }
@@ -157,8 +158,8 @@ class Inspector {
     if (const std::string producer = Producer(info); !producer.empty()) {
       fmt::print(", by {}", producer);
     }
-    fmt::print("\n{}{}{}\n", passes::FormText(form_.form),
-               form_.witness == nullptr ? "" : ": ", form_.Evidence());
+    fmt::print("\n{}{}{}\n", passes::FormText(form_.form), form_.witness == nullptr ? "" : ": ",
+               form_.Evidence());
     if (!facts_.empty()) fmt::print("facts: {}\n", fmt::join(facts_, ", "));
     PrintInterface("inputs", inputs_);
     PrintInterface("outputs", outputs_);

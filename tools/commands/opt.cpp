@@ -157,7 +157,7 @@ void AddOptCommand(CLI::App& app, GlobalOptions& global) {
       "A pipeline is passes in order, with options in braces:\n"
       "  lathe opt net.onnx -o out.onnx --passes 'eliminate-identity,fuse-conv-bn{skip=[conv1]}'\n"
       "'lathe passes' lists passes, named pipelines and the words that group them. With -v, what\n"
-      "each pass did or refused to do is printed.");
+      "each pass did or refused to do is printed. docs/pipelines.md says more.");
   const auto options = std::make_shared<OptOptions>();
   command->add_option("MODEL", options->model, "The ONNX model");
   command->add_option("-o,--output", options->output, "Where to write the result")

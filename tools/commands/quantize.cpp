@@ -83,6 +83,7 @@ void PrintSummary(const flows::QuantizeSummary& summary, double seconds, bool ev
 
 Status Run(const QuantizeOptions& options, const GlobalOptions& global) {
   const auto start = std::chrono::steady_clock::now();
+  LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *loaded.model, global));
   Progress progress;
@@ -100,7 +101,8 @@ Status Run(const QuantizeOptions& options, const GlobalOptions& global) {
     request.evaluation = evaluation.get();
   }
   if (!options.labels.empty()) {
-    LATHE_ASSIGN_OR_RETURN(request.labels, frontends::ReadNpy(options.labels));
+    LATHE_ASSIGN_OR_RETURN(ir::Tensor labels, frontends::ReadNpy(options.labels));
+    request.labels = flows::Labels{std::move(labels), options.labels};
   }
   const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
   LATHE_ASSIGN_OR_RETURN(const flows::QuantizeSummary summary,
@@ -132,25 +134,31 @@ void AddQuantizeCommand(CLI::App& app, GlobalOptions& global) {
                    "Folder and beginning of the names of the results")
       ->required()
       ->type_name("PREFIX");
-  command
-      ->add_option("--config", options->config.json_path,
-                   "Configuration (JSON, see 'lathe config')")
-      ->type_name("FILE");
-  command->add_option("--cfg", options->config.cfg_path, "Simplified configuration (protobuf text)")
-      ->type_name("FILE");
+  CLI::Option* config = command
+                            ->add_option("--config", options->config.json_path,
+                                         "Configuration (JSON, see 'lathe config')")
+                            ->type_name("FILE");
+  CLI::Option* cfg = command
+                         ->add_option("--cfg", options->config.cfg_path,
+                                      "Simplified configuration (protobuf text)")
+                         ->type_name("FILE")
+                         ->excludes(config);
   command
       ->add_option("--skip-layer", options->config.options.skip_layers,
                    "Leave a layer float; repeat for further ones")
       ->allow_extra_args(false)
-      ->type_name("LAYER");
-  command
-      ->add_option("--labels", options->labels,
-                   "Class numbers (.npy), one a sample: measures accuracy")
-      ->type_name("FILE.npy");
+      ->type_name("LAYER")
+      ->excludes(config)
+      ->excludes(cfg);
+  CLI::Option* labels = command
+                            ->add_option("--labels", options->labels,
+                                         "Class numbers (.npy), one a sample: measures accuracy")
+                            ->type_name("FILE.npy");
   command
       ->add_option("--eval-data", options->evaluation,
                    "Data that the labels belong to (default: the calibration data)")
-      ->type_name("DATA");
+      ->type_name("DATA")
+      ->needs(labels);
   command->callback(
       [options, &global] { global.run = [options, &global] { return Run(*options, global); }; });
 }

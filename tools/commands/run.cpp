@@ -11,9 +11,11 @@
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/input_spec.h"
 #include "lathe/runtime/openvino/engine.h"
+#include "lathe/support/atomic_file.h"
 #include "lathe/support/nearest_names.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/exit_status.h"
+#include "lathe/tools/interrupt.h"
 #include "lathe/tools/summary.h"
 
 namespace lathe::tools {
@@ -79,21 +81,30 @@ Status Run(const RunOptions& options, const GlobalOptions& global) {
   compile.input_shapes = global.shapes;
   auto compiled = engine->Compile(*model, compile);
   if (!compiled.ok()) return WithContext(compiled.status(), ErrorContext::kFile, options.model);
+  LATHE_RETURN_IF_ERROR(StopIfInterrupted());
   auto outputs = (*compiled)->Run(inputs);
   if (!outputs.ok()) return WithContext(outputs.status(), ErrorContext::kFile, options.model);
 
   std::error_code error;
   std::filesystem::create_directories(options.folder, error);
   if (error) return IoError("cannot make the folder '{}': {}", options.folder, error.message());
+  AtomicFileSet files;
   Json written = Json::array();
+  std::string text;
   for (size_t i = 0; i < outputs->size(); ++i) {
     const std::string_view name = model->graph().outputs()[i].value()->name_text();
     const std::string path = (std::filesystem::path(options.folder) / FileName(name)).string();
-    LATHE_RETURN_IF_ERROR(backends::WriteNpy(path, (*outputs)[i]));
-    if (!global.json) fmt::print("wrote {} {}\n", path, ir::ShapeText((*outputs)[i].dims()));
+    LATHE_RETURN_IF_ERROR(backends::StageNpy((*outputs)[i], path, &files));
+    text += fmt::format("wrote {} {}\n", path, ir::ShapeText((*outputs)[i].dims()));
     written.push_back({{"name", name}, {"file", path}});
   }
-  if (global.json) PrintJson({{"model", options.model}, {"outputs", std::move(written)}});
+  LATHE_RETURN_IF_ERROR(StopIfInterrupted());
+  LATHE_RETURN_IF_ERROR(files.Commit());
+  if (global.json) {
+    PrintJson({{"model", options.model}, {"outputs", std::move(written)}});
+  } else {
+    fmt::print("{}", text);
+  }
   return OkStatus();
 }
 

@@ -5,13 +5,14 @@
 #include <fmt/format.h>
 
 #include "lathe/backends/onnx/export.h"
+#include "lathe/flows/load_model.h"
 #include "lathe/flows/output_paths.h"
 #include "lathe/flows/save_model.h"
 #include "lathe/frontends/config/record.h"
-#include "lathe/frontends/onnx/import.h"
 #include "lathe/support/atomic_file.h"
 #include "lathe/support/text_file.h"
 #include "lathe/tools/commands/commands.h"
+#include "lathe/tools/interrupt.h"
 #include "lathe/tools/summary.h"
 
 namespace lathe::tools {
@@ -25,7 +26,7 @@ struct SaveOptions {
 };
 
 Status Run(const SaveOptions& options, const GlobalOptions& global) {
-  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(options.model));
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, flows::LoadModifiedModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(options.record));
   const StatusOr<quant::Record> record = frontends::ParseRecord(text);
   if (!record.ok()) return WithContext(record.status(), ErrorContext::kFile, options.record);
@@ -42,6 +43,7 @@ Status Run(const SaveOptions& options, const GlobalOptions& global) {
     LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved->fake_quant, paths.fake_quant, &files));
     written.push_back(paths.fake_quant);
   }
+  LATHE_RETURN_IF_ERROR(StopIfInterrupted());
   LATHE_RETURN_IF_ERROR(files.Commit());
   if (global.json) {
     PrintJson({{"model", options.model}, {"record", options.record}, {"outputs", written}});

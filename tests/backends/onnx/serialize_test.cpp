@@ -114,7 +114,7 @@ TEST(SerializeOnnx, AFileThatWasShortenedIsAnError) {
   const TemporaryFolder folder;
   onnx::ModelProto proto = TwoTensors();
   proto.mutable_graph()->mutable_initializer(1)->set_dims(0, 4096);
-  proto.mutable_graph()->mutable_initializer(1)->set_raw_data(std::string(4 * 4096, 'x'));
+  proto.mutable_graph()->mutable_initializer(1)->set_raw_data(std::string(16384, 'x'));
   WriteFile(folder / "m.onnx", proto.SerializeAsString());
   const auto model = frontends::ImportOnnx(folder / "m.onnx");
   ASSERT_TRUE(model.ok());

@@ -25,8 +25,8 @@ PassDescriptor Requiring(std::string_view name, std::string_view fact) {
 
 class PassManagerTest : public testing::Test {
  protected:
-  void Add(PassDescriptor pass) {
-    const Status status = registry_.Add(std::move(pass));
+  void Add(const PassDescriptor& pass) {
+    const Status status = registry_.Add(pass);
     ASSERT_TRUE(status.ok()) << FormatError(status);
   }
 
@@ -307,7 +307,9 @@ TEST_F(PassManagerTest, InBodiesTheMainGraphIsNotVisited) {
 
 TEST_F(PassManagerTest, TheSecondRoundOfAFixpointNeedsItsFactsToo) {
   Add(Establishing("calibrate", facts::kCalibrated));
-  Add(Requiring("lower", facts::kCalibrated));
+  PassDescriptor lower = Requiring("lower", facts::kCalibrated);
+  lower.preserves = {facts::kCalibrated};
+  Add(lower);
   Add(Sample("rough", ClaimChange));
   EXPECT_TRUE(Run("calibrate,fixpoint{max=1}(lower,rough)").ok());
   EXPECT_TRUE(Run("fixpoint{max=2}(calibrate,lower,rough)").ok());

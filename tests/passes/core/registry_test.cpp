@@ -22,6 +22,16 @@ TEST(Registry, FindsByNameAndListsSorted) {
   EXPECT_THAT(names, ElementsAre("a-pass", "b-pass"));
 }
 
+TEST(Registry, EveryPassShowsWhatItDoes) {
+  PassRegistry registry;
+  ASSERT_TRUE(RegisterAllPasses(registry).ok());
+  EXPECT_GT(registry.All().size(), 15u);
+  for (const PassDescriptor* pass : registry.All()) {
+    // The drawing stands apart from the text: indented by four spaces.
+    EXPECT_NE(pass->description.find("\n\n    "), std::string_view::npos) << pass->name;
+  }
+}
+
 TEST(Registry, UnknownNamesComeWithTheNearest) {
   PassRegistry registry;
   ASSERT_TRUE(registry.Add(Sample("fuse-conv-bn")).ok());

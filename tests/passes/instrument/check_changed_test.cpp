@@ -26,8 +26,8 @@ TEST_F(CheckChangedTest, AChangeThatIsNotTold) {
   }));
   CheckChanged check;
   EXPECT_EQ(Run("renaming", {&check}),
-            "pass renaming: says that it changed nothing, but '%act = Relu(%x) : ? name \"act\"' "
-            "became '%act = Relu(%x) : ? name \"renamed\"'");
+            "pass renaming: says that it changed nothing, but '%act = Relu(%x) name \\\"act\\\"' "
+            "became '%act = Relu(%x) name \\\"renamed\\\" origin [\\\"act\\\"]'");
   Add(Sample("adding", [](PassContext& context) -> StatusOr<bool> {
     context.rewriter().MutableInfo().producer_name = "adding";
     return false;

@@ -22,7 +22,9 @@ inline StatusOr<bool> AddRelu(PassContext& context) {
   spec.op = "Relu";
   spec.name = "added";
   spec.inputs = {context.model().graph().inputs()[0]};
-  context.rewriter().CreateNode(context.model().graph(), nullptr, std::move(spec));
+  spec.outputs = {"added"};
+  ir::Node& node = context.rewriter().CreateNode(context.model().graph(), nullptr, std::move(spec));
+  context.rewriter().SetOrigin(node, context.model().OriginOf(node.name()));
   return true;
 }
 

@@ -38,8 +38,8 @@ TEST_F(PrintModelTest, ChangesOnlyWhereThereAreSome) {
   const std::vector<std::string> texts = Printed({.changes = {"*"}}, "idle,busy,add-relu,idle");
   ASSERT_EQ(texts.size(), 1u);
   EXPECT_THAT(texts[0], HasSubstr("// changes by pass add-relu (number 3)\n@@ "));
-  EXPECT_THAT(texts[0], HasSubstr("\n   %act = Relu(%x) : ? name \"act\"\n"
-                                  "+  %added = Relu(%x) : ? name \"added\"\n"
+  EXPECT_THAT(texts[0], HasSubstr("\n   %act = Relu(%x) name \"act\"\n"
+                                  "+  %added = Relu(%x) name \"added\"\n"
                                   "   return %act\n"));
   EXPECT_EQ(texts[0].find("\n-"), std::string::npos) << texts[0];
 }
@@ -48,7 +48,7 @@ TEST_F(PrintModelTest, SomeNodes) {
   EXPECT_THAT(Printed({.after = {"*"}, .nodes = {"add*"}}, "idle,add-relu"),
               ElementsAre("// after pass idle (number 1)\n",
                           "// after pass add-relu (number 2)\n"
-                          "%added = Relu(%x) : ? name \"added\"\n"));
+                          "%added = Relu(%x) name \"added\"\n"));
   // A node is followed by what it was in the model.
   Add(Sample("renaming", [](PassContext& context) -> StatusOr<bool> {
     context.rewriter().Rename(*context.model().graph().first_node(),
@@ -57,8 +57,8 @@ TEST_F(PrintModelTest, SomeNodes) {
   }));
   EXPECT_THAT(Printed({.changes = {"*"}, .nodes = {"act"}}, "renaming"),
               ElementsAre("// changes by pass renaming (number 1)\n@@ -1,1 +1,1 @@\n"
-                          "-%act = Relu(%x) : ? name \"act\"\n"
-                          "+%act = Relu(%x) : ? name \"renamed\"\n"));
+                          "-%act = Relu(%x) name \"act\"\n"
+                          "+%act = Relu(%x) name \"renamed\" origin [\"act\"]\n"));
 }
 
 TEST_F(PrintModelTest, IntoFolders) {
@@ -70,12 +70,11 @@ TEST_F(PrintModelTest, IntoFolders) {
                        .folder = folder},
                       "idle,phase{name=\"odd/name\"}(idle,fixpoint{max=1}(add-relu))"),
               ElementsAre());
-  EXPECT_THAT(Files(),
-              ElementsAre(Pair("01-idle.after.txt", ""), Pair("01-idle.before.txt", ""),
-                          Pair("02-odd_name/01-idle.after.txt", ""),
-                          Pair("02-odd_name/01-idle.before.txt", ""),
-                          Pair("02-odd_name/02-round1-fixpoint/01-add-relu.diff",
-                               "@@ -1,0 +1,1 @@\n+%added = Relu(%x) : ? name \"added\"\n")));
+  EXPECT_THAT(Files(), ElementsAre(Pair("01-idle.after.txt", ""), Pair("01-idle.before.txt", ""),
+                                   Pair("02-odd_name/01-idle.after.txt", ""),
+                                   Pair("02-odd_name/01-idle.before.txt", ""),
+                                   Pair("02-odd_name/02-round1-fixpoint/01-add-relu.diff",
+                                        "@@ -1,0 +1,1 @@\n+%added = Relu(%x) name \"added\"\n")));
 }
 
 TEST_F(PrintModelTest, AFolderThatCannotBeMade) {

@@ -72,13 +72,10 @@ TEST_F(ReproducerTest, IsGoneAfterSuccessAndInterruption) {
 }
 
 TEST_F(ReproducerTest, IsThereAfterACrash) {
-  testing::GTEST_FLAG(death_test_style) = "threadsafe";
-  const std::string crash_path = testing::TempDir() + "lathe_crash.lir";
   Add(Sample("crashing", [](PassContext&) -> StatusOr<bool> { std::_Exit(77); }));
-  WriteReproducer reproducer(crash_path, {});
+  WriteReproducer reproducer(path, {});
   EXPECT_EXIT(Run("add-relu,crashing,idle", {&reproducer}), testing::ExitedWithCode(77), "");
-  StatusOr<Reproducer> read = ReadReproducer(crash_path);
-  std::filesystem::remove(crash_path);
+  StatusOr<Reproducer> read = ReadReproducer(path);
   ASSERT_TRUE(read.ok()) << FormatError(read.status());
   EXPECT_EQ(read->pipeline, "crashing,idle");
   EXPECT_EQ(read->model->graph().num_nodes(), 2u);

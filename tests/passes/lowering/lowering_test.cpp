@@ -233,6 +233,68 @@ TEST(Lowering, SharedWeightIsCopiedBeforeItBecomesIntegers) {
   EXPECT_EQ(net.Find("b")->input(1)->tensor().element_type(), ir::ElementType::kFloat32);
 }
 
+TEST(Lowering, AGemmWeightThatOthersReadIsCopiedBeforeItIsTransposed) {
+  Net net;
+  ir::Value* weight = net.Constant("w", {2, 3}, {1, 2, 3, 4, 5, 6});
+  const auto gemm = [&](const std::string& name, const std::string& input) {
+    net.Output(net.Op("Gemm", name, {net.Input(input, {1, 3}), weight}, {{"transB", int64_t{1}}}));
+  };
+  gemm("a", "x");
+  gemm("b", "y");
+  net.Record("a", 0.5f, 0, {1});
+  ASSERT_TRUE(net.Run("mark-quant-points,transpose-gemm-weight").ok());
+  EXPECT_EQ(net.Find("a")->IntAttribute("transB", 1), 0);
+  EXPECT_THAT(net.Find("a")->input(1)->tensor().dims(), ElementsAre(3, 2));
+  EXPECT_THAT(*net.Find("a")->input(1)->tensor().Values<float>(), ElementsAre(1, 4, 2, 5, 3, 6));
+  EXPECT_EQ(net.Find("b")->IntAttribute("transB", 0), 1);
+  EXPECT_THAT(*net.Find("b")->input(1)->tensor().Values<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
+  // What is laid out already stays.
+  const std::string before = Listing(net.graph());
+  ASSERT_TRUE(net.Run("mark-quant-points,transpose-gemm-weight").ok());
+  EXPECT_EQ(Listing(net.graph()), before);
+}
+
+TEST(Lowering, DifferentOffsetsWidthsOrValuesDoNotShare) {
+  const auto quants = [](int32_t offset, const std::string& type, bool other_value) {
+    Net net;
+    ir::Value* x = net.Input("x");
+    net.Output(net.Op("Conv", "a", {x, net.Init("wa", {2, 2, 1, 1})}));
+    net.Output(
+        net.Op("Conv", "b", {other_value ? net.Input("z") : x, net.Init("wb", {2, 2, 1, 1})}));
+    net.Record("a", 0.5f, 3, {1});
+    net.Record("b", 0.5f, offset, {1}).act_type = type;
+    EXPECT_TRUE(net.Run(kLoweringPipeline).ok());
+    int count = 0;
+    for (const ir::Node& node : net.graph().nodes()) count += node.Is("AscendQuant") ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(quants(3, "INT8", false), 1);
+  EXPECT_EQ(quants(4, "INT8", false), 2);
+  EXPECT_EQ(quants(3, "INT16", false), 2);
+  EXPECT_EQ(quants(3, "INT8", true), 2);
+}
+
+TEST(Lowering, EveryPassLeavesUnmarkedLayersAlone) {
+  for (const std::string_view pass :
+       {"transpose-gemm-weight", "insert-ascend-quant", "quantize-weights", "insert-ascend-dequant",
+        "quantize-bias", "share-ascend-quant", "lower-to-deploy", "lower-to-fake-quant",
+        "insert-calibration"}) {
+    Golden net;
+    const std::string before = Listing(net.graph());
+    Resources resources;
+    resources.Provide(&net.record);
+    const auto report = RunWith(net.model(), pass, resources,
+                                {"quant-points-marked", "calibrated", "ascend-lowered"});
+    ASSERT_TRUE(report.ok()) << FormatError(report.status());
+    EXPECT_FALSE(report->changed) << pass;
+    EXPECT_EQ(Listing(net.graph()), before) << pass;
+    EXPECT_EQ(net.Find("fc")->IntAttribute("transB", 0), 1) << pass;
+    for (const ir::Value* value : net.graph().initializers()) {
+      EXPECT_EQ(value->tensor().element_type(), ir::ElementType::kFloat32) << pass;
+    }
+  }
+}
+
 TEST(Lowering, WrongOrderIsRefused) {
   Net net;
   EXPECT_THAT(FormatError(net.Run("insert-ascend-quant")), HasSubstr("quant-points-marked"));
