@@ -11,7 +11,7 @@ import sys
 import onnx
 from conditioning import reachable
 from harness import EXACT, Harness, arguments
-from random_nets import make
+from random_nets.make import make
 
 # Of the nets, at least these have to load and run before, or the test tests nothing.
 SHARE_THAT_RUNS = 0.95
