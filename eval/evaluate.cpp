@@ -44,22 +44,25 @@ bool CanEvaluate(const ir::Node& node) { return Find(node) != nullptr; }
 
 StatusOr<std::vector<ir::Tensor>> Evaluate(const ir::Node& node, std::span<const ir::Tensor> inputs,
                                            const EvaluateOptions& options) {
-  const internal::Operator* known = Find(node);
   const auto evaluate = [&]() -> StatusOr<std::vector<ir::Tensor>> {
-    for (const ir::Tensor& input : inputs) {
-      if (input) LATHE_RETURN_IF_ERROR(internal::CheckShape(input.dims()));
-    }
-    return known->evaluate({node, Opset(node), inputs, options.max_result_bytes});
+    const internal::Operator* known = Find(node);
+    if (known == nullptr) return Unsupported("operator {} is not evaluated", node.op_text());
+    const auto compute = [&]() -> internal::Results {
+      for (const ir::Tensor& input : inputs) {
+        if (input) LATHE_RETURN_IF_ERROR(internal::CheckShape(input.dims()));
+      }
+      return known->evaluate({node, Opset(node), inputs, options.max_result_bytes});
+    };
+    auto results = compute();
+    if (results.ok()) return results;
+    return Status(results.status().code(),
+                  fmt::format("{}: {}", node.op_text(), std::string(results.status().message())));
   };
-  const auto in_node = [&](const Status& status) {
-    return WithContext(status, ErrorContext::kNode, node.display_name());
-  };
-  if (known == nullptr) return in_node(Unsupported("operator {} is not evaluated", node.op_text()));
   auto results = evaluate();
-  if (results.ok()) return results;
-  return in_node(
-      Status(results.status().code(),
-             fmt::format("{}: {}", node.op_text(), std::string(results.status().message()))));
+  if (!results.ok()) {
+    return WithContext(results.status(), ErrorContext::kNode, node.display_name());
+  }
+  return results;
 }
 
 }  // namespace lathe::eval
