@@ -12,8 +12,8 @@ namespace {
 constexpr int64_t kOldestEmittedOpset = 11;
 constexpr int64_t kNewestEmittedOpset = 22;
 
-// Why a model of this form is not taken, as a clause ("is a deploy model already: ..."), and what to
-// do; empty for a float model.
+// Why a model of this form is not taken, as a clause ("is a deploy model already: ..."), and what
+// to do; empty for a float model.
 struct Refusal {
   std::string what;
   std::string_view hint;

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/inlined_vector.h>
 
 #include "lathe/ir/value.h"
 
@@ -37,7 +36,7 @@ class Extent {
   friend class ExtentTable;
   int64_t factor_ = 0;
   // Ascending; one may come several times.
-  absl::InlinedVector<uint32_t, 2> unknowns_;
+  std::vector<uint32_t> unknowns_;
 };
 
 // Gives numbers to unknowns and computes. The same question gives the same number, so two chains of

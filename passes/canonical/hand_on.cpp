@@ -11,10 +11,9 @@ void HandOn(ir::Rewriter& rewriter, ir::Value& from, ir::Value& to) {
   const ir::Type& known = to.type();
   const bool says_more = known.kind == ir::Type::Kind::kUnknown ||
                          (known.is_tensor() && !known.has_rank() && from.type().is_tensor());
-  if (from.type().kind != ir::Type::Kind::kUnknown && (says_more || from.is_graph_output())) {
+  if (says_more && from.type().kind != ir::Type::Kind::kUnknown) {
     rewriter.SetType(to, from.type_ref());
   }
-  if (from.is_graph_output() && from.notes() != nullptr) rewriter.SetNotes(to, *from.notes());
   rewriter.ReplaceValue(from, to);
 }
 

@@ -35,8 +35,8 @@ inline constexpr std::string_view kCanonicalizePipeline =
     "fixpoint(infer-shapes{list=false,skip-known=true},fold-constants,fold-shapes,inline-if,"
     "inline-loop,eliminate-no-ops,eliminate-zero-additions,merge-casts,merge-transposes,"
     "merge-squeezes,merge-reshapes,merge-slices,merge-pads,merge-concats,merge-reduces,fuse-pad,"
-    "fuse-conv-bn,convert-batch-norm,fuse-affine-after,fuse-affine-before,convert-matmul-add,"
-    "eliminate-common-subexpressions,eliminate-dead-nodes)";
+    "fuse-conv-bn{transposed=true},convert-batch-norm,fuse-affine-after,fuse-affine-before,"
+    "convert-matmul-add,eliminate-common-subexpressions,eliminate-dead-nodes)";
 const PipelineDescriptor& CanonicalizePipelineDescriptor();
 
 }  // namespace lathe::passes

@@ -44,9 +44,9 @@ TEST(OptCommand, RoundsOfAFixpointAreSummedUp) {
                         "fuse-conv-bn,fixpoint(eliminate-identity,fixpoint(fuse-conv-bn))"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out,
-            "#      pass                result\n"
-            "1      fuse-conv-bn        unchanged\n"
-            "2.1    eliminate-identity  changed in 1 of 2 rounds: removed 1\n"
+            "    #  pass                result\n"
+            "    1  fuse-conv-bn        unchanged\n"
+            "  2.1  eliminate-identity  changed in 1 of 2 rounds: removed 1\n"
             "2.2.1  fuse-conv-bn        unchanged in 2 rounds\n"
             "b.onnx: 3 nodes, 4 before\n");
 }
@@ -84,7 +84,7 @@ TEST(OptCommand, TimingIsToldWhenAskedFor) {
   // Allocations are not counted under a sanitizer.
   const std::string measures = " *[0-9.]+ +[0-9.]+ +([0-9]+|-) +([0-9.]+ k?B|-) +[0-9.]+ MB  ";
   EXPECT_THAT(result.out,
-              MatchesRegex("#    pass                result\n"
+              MatchesRegex("  #  pass                result\n"
                            "1.1  eliminate-identity  changed: removed 1\n"
                            "wall ms  CPU ms  allocations  allocated  peak memory  pass\n" +
                            measures + "pipeline\n" + measures + "  1 phase\n" + measures +

@@ -1,7 +1,6 @@
-#include "lathe/passes/canonical/freeze_inputs.h"
-
 #include <gtest/gtest.h>
 
+#include "lathe/passes/canonical/freeze_inputs.h"
 #include "lathe/tests/passes/graph_builder.h"
 #include "lathe/tests/passes/run_pass.h"
 
