@@ -88,8 +88,25 @@ void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
   }
 }
 
+// Everything that the pass may change.
+struct Marks {
+  std::vector<ir::Name> annotations;
+  std::vector<bool> marked_nodes;
+  friend bool operator==(const Marks&, const Marks&) = default;
+};
+
+Marks MarksOf(const ir::Graph& graph) {
+  Marks marks;
+  for (const ir::Node& node : graph.nodes()) {
+    for (const ir::Use& use : node.operands()) marks.annotations.push_back(use.annotation());
+    marks.marked_nodes.push_back(node.FindAttribute("op_data_type") != nullptr);
+  }
+  return marks;
+}
+
 StatusOr<bool> Run(PassContext& context) {
   ir::Model& model = context.model();
+  const Marks before = MarksOf(model.graph());
   LATHE_ASSIGN_OR_RETURN(const std::vector<std::string> names, WantedLayers(context));
   ClearMarks(context.rewriter(), model.graph());
   const auto index = IndexNodes(model);
@@ -106,7 +123,7 @@ StatusOr<bool> Run(PassContext& context) {
     Mark(context.rewriter(), std::get<QuantLayer>(inspected));
     context.Count("layers");
   }
-  return !names.empty();
+  return MarksOf(model.graph()) != before;
 }
 
 }  // namespace
