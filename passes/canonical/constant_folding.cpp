@@ -35,7 +35,7 @@ void HandOn(ir::Rewriter& rewriter, ir::Node& node, ir::Value& value, ir::Value&
   EraseIfUnused(rewriter, value);
 }
 
-void BecomeConstant(ir::Rewriter& rewriter, ir::Node& node, ir::Tensor tensor) {
+void BecomeConstant(ir::Rewriter& rewriter, ir::Node& node, const ir::Tensor& tensor) {
   DropInputs(rewriter, node, 0);
   while (!node.attributes().empty()) {
     rewriter.RemoveAttribute(node, rewriter.model().Text(node.attributes().back().name));
@@ -82,7 +82,7 @@ std::vector<ir::Value*> ReplaceByConstants(ir::Rewriter& rewriter, ir::Node& nod
                                            std::vector<ir::Tensor> results) {
   std::vector<ir::Value*> outputs(node.outputs().begin(), node.outputs().end());
   if (node.graph()->function() != nullptr) {
-    BecomeConstant(rewriter, node, std::move(results[0]));
+    BecomeConstant(rewriter, node, results[0]);
     return outputs;
   }
   // The node goes with its last used result.

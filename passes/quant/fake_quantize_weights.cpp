@@ -47,9 +47,9 @@ quant::LayerRecord& RecordOf(quant::Record& record, const std::string& layer) {
 }
 
 // Scales into the record and, unless the reference leaves the weight alone, rounded values into the
-// graph. Returns whether the graph changed.
-StatusOr<bool> QuantizeLayer(const PassContext& context, const QuantLayer& layer,
-                             const quant::LayerSettings& settings, quant::Record& record) {
+// graph.
+Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
+                     const quant::LayerSettings& settings, quant::Record& record) {
   const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
   const quant::WeightLayout layout = layer.Layout(settings.channel_wise);
@@ -60,12 +60,12 @@ StatusOr<bool> QuantizeLayer(const PassContext& context, const QuantLayer& layer
   entry.offset_w.assign(scales.size(), 0);
   entry.act_type = fmt::format("INT{}", settings.activation_bits);
   entry.wts_type = fmt::format("INT{}", settings.weight_bits);
-  if (layer.node->Is("ConvTranspose")) return false;
+  if (layer.node->Is("ConvTranspose")) return OkStatus();
   LATHE_RETURN_IF_ERROR(
       quant::FakeQuantizeWeights(values, layout, scales, settings.weight_bits, values));
   SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
                    FloatTensor(tensor.element_type(), tensor.dims(), values));
-  return true;
+  return OkStatus();
 }
 
 StatusOr<bool> Run(PassContext& context) {
@@ -87,17 +87,16 @@ StatusOr<bool> Run(PassContext& context) {
       entry.act_type = fmt::format("INT{}", chosen->activation_bits);
       continue;
     }
-    const StatusOr<bool> rounded = QuantizeLayer(context, layer, *chosen, *record);
-    if (rounded.ok()) {
-      changed |= *rounded;
+    const Status status = QuantizeLayer(context, layer, *chosen, *record);
+    // Rounding or the lost mark; of a ConvTranspose only the scales are recorded.
+    changed |= !status.ok() || !layer.node->Is("ConvTranspose");
+    if (status.ok()) {
       context.Count("layers");
       continue;
     }
-    const std::string reason(rounded.status().message());
     Unmark(context.rewriter(), layer);
-    changed = true;
-    report->left_float.push_back({layer.name, reason});
-    context.Missed(*layer.node, reason);
+    report->left_float.push_back({layer.name, std::string(status.message())});
+    context.Missed(*layer.node, std::string(status.message()));
   }
   return changed;
 }

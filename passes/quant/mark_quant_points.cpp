@@ -37,6 +37,16 @@ void ClearMarks(ir::Rewriter& rewriter, ir::Graph& graph) {
   }
 }
 
+// What a mark is, place by place: equal lists before and after mean that nothing changed.
+std::vector<ir::Name> Marks(ir::Graph& graph) {
+  std::vector<ir::Name> marks;
+  for (ir::Node& node : graph.nodes()) {
+    for (const ir::Use& use : node.operands()) marks.push_back(use.annotation());
+    marks.push_back(node.FindAttribute("op_data_type") == nullptr ? ir::Name() : node.op());
+  }
+  return marks;
+}
+
 // Names of the layers to mark, in no particular order.
 StatusOr<std::vector<std::string>> WantedLayers(const PassContext& context) {
   std::vector<std::string> names;
@@ -88,26 +98,10 @@ void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
   }
 }
 
-// Everything that the pass may change.
-struct Marks {
-  std::vector<ir::Name> annotations;
-  std::vector<bool> marked_nodes;
-  friend bool operator==(const Marks&, const Marks&) = default;
-};
-
-Marks MarksOf(const ir::Graph& graph) {
-  Marks marks;
-  for (const ir::Node& node : graph.nodes()) {
-    for (const ir::Use& use : node.operands()) marks.annotations.push_back(use.annotation());
-    marks.marked_nodes.push_back(node.FindAttribute("op_data_type") != nullptr);
-  }
-  return marks;
-}
-
 StatusOr<bool> Run(PassContext& context) {
   ir::Model& model = context.model();
-  const Marks before = MarksOf(model.graph());
   LATHE_ASSIGN_OR_RETURN(const std::vector<std::string> names, WantedLayers(context));
+  const std::vector<ir::Name> before = Marks(model.graph());
   ClearMarks(context.rewriter(), model.graph());
   const auto index = IndexNodes(model);
   for (const std::string& name : names) {
@@ -123,7 +117,7 @@ StatusOr<bool> Run(PassContext& context) {
     Mark(context.rewriter(), std::get<QuantLayer>(inspected));
     context.Count("layers");
   }
-  return MarksOf(model.graph()) != before;
+  return Marks(model.graph()) != before;
 }
 
 }  // namespace
