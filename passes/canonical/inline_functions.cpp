@@ -330,7 +330,7 @@ const PassDescriptor& InlineFunctionsPass() {
       .name = "inline-functions",
       .summary = "Replace calls of local functions by the functions' nodes",
       .description = kDescription,
-      .options = {{kMaxNodes, "nodes to make in all", int64_t{1} << 20}},
+      .options = {{kMaxNodes, "nodes to make in all", int64_t{1} << 17}},
       .statistics = {{"inlined", "calls that were replaced"},
                      {"erased", "functions that nothing calls any more"},
                      {"left", "calls that stay"}},
