@@ -82,7 +82,9 @@ void BM_TryRules(benchmark::State& state) {
   constexpr int64_t kNodes = 20000;
   const auto model = MixedGraph(kNodes);
   std::vector<std::string> names;
-  const RuleSet rules(RulesThatNeverFit(static_cast<size_t>(state.range(0)), names));
+  const std::vector<RewriteRule> list =
+      RulesThatNeverFit(static_cast<size_t>(state.range(0)), names);
+  const RuleSet rules = *RuleSet::Compile(list);
   for (auto _ : state) {
     const StatusOr<RewriteResult> result = Run(*model, rules, {});
     if (!result.ok() || result->changed()) state.SkipWithError("a rule fitted");
@@ -134,7 +136,7 @@ std::unique_ptr<ir::Model> StarToShrink(int64_t nodes) {
 void Shrink(benchmark::State& state, std::unique_ptr<ir::Model> (*make)(int64_t),
             RewriteOptions options) {
   const std::vector<RewriteRule> list = {DropPair(), DropIdentity()};
-  const RuleSet rules(list);
+  const RuleSet rules = *RuleSet::Compile(list);
   for (auto _ : state) {
     state.PauseTiming();
     auto model = make(state.range(0));

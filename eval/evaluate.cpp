@@ -47,10 +47,13 @@ StatusOr<std::vector<ir::Tensor>> Evaluate(const ir::Node& node, std::span<const
   const auto evaluate = [&]() -> StatusOr<std::vector<ir::Tensor>> {
     const internal::Operator* known = Find(node);
     if (known == nullptr) return Unsupported("operator {} is not evaluated", node.op_text());
-    for (const ir::Tensor& input : inputs) {
-      if (input) LATHE_RETURN_IF_ERROR(internal::CheckShape(input.dims()));
-    }
-    auto results = known->evaluate({node, Opset(node), inputs, options.max_result_bytes});
+    const auto compute = [&]() -> internal::Results {
+      for (const ir::Tensor& input : inputs) {
+        if (input) LATHE_RETURN_IF_ERROR(internal::CheckShape(input.dims()));
+      }
+      return known->evaluate({node, Opset(node), inputs, options.max_result_bytes});
+    };
+    auto results = compute();
     if (results.ok()) return results;
     return Status(results.status().code(),
                   fmt::format("{}: {}", node.op_text(), std::string(results.status().message())));

@@ -118,7 +118,7 @@ StatusOr<bool> Run(PassContext& context) {
   bool changed = false;
   Status status;
   VisitNodes(context.model(), [&](ir::Node& node) {
-    if (!status.ok() || !node.Is("BatchNormalization")) return;
+    if (!status.ok() || !node.Is("BatchNormalization") || node.num_outputs() == 0) return;
     Affine affine;
     const StatusOr<std::optional<std::string>> refusal = Refusal(node, &affine);
     if (!refusal.ok()) {

@@ -176,12 +176,11 @@ class Merger {
     }
     if (node.Is("Constant")) return VisitConstant(node);
     if (!IsPureCached(node)) return OkStatus();
-    std::vector<Operand> operands;
     LATHE_ASSIGN_OR_RETURN(const size_t operation, HashOperation(node));
-    const size_t hash = absl::HashOf(operation, Operands(node, operands));
+    const size_t hash = absl::HashOf(operation, Operands(node, operands_));
     LATHE_ASSIGN_OR_RETURN(ir::Node * same, nodes_.Find(hash, [&](const ir::Node& other) {
-      return Operands(other, other_operands_) == operands ? EqualOperations(node, other)
-                                                          : StatusOr<bool>(false);
+      return Operands(other, other_operands_) == operands_ ? EqualOperations(node, other)
+                                                           : StatusOr<bool>(false);
     }));
     if (same == nullptr) {
       nodes_.Add(hash, node);
@@ -290,7 +289,9 @@ class Merger {
   // Constants of bodies that are equal to one outside.
   absl::flat_hash_map<const ir::Value*, const ir::Value*> same_constant_;
   absl::flat_hash_map<std::tuple<const ir::Graph*, ir::Name, ir::Name>, bool> pure_;
-  mutable std::vector<Operand> other_operands_;
+  // Of the node that is looked at, and of one that may be equal.
+  std::vector<Operand> operands_;
+  std::vector<Operand> other_operands_;
   std::vector<std::pair<ir::NodeId, std::vector<ir::Origin>>> origins_;
   absl::flat_hash_map<ir::NodeId, size_t> origin_index_;
   bool changed_ = false;

@@ -1,7 +1,7 @@
 #include "lathe/passes/canonical/extents.h"
 
 #include <algorithm>
-#include <cstdint>
+#include <iterator>
 
 namespace lathe::passes {
 namespace {

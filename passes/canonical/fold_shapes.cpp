@@ -91,23 +91,26 @@ class Folder {
         values_(context.model()),
         nonempty_(context.options().Get<bool>(kNonempty)) {}
 
-  void Run() {
-    for (ir::Graph* graph : context_.model().AllGraphs()) {
-      if (InFunction(*graph)) continue;
-      seen_.clear();
-      // What goes comes before the node.
-      for (ir::Node* node = graph->first_node(); node != nullptr;) {
-        ir::Node* next = node->next();
-        Visit(*node);
-        node = next;
-      }
+  // Bodies when their node is reached. What goes comes before the node that is looked at, also in
+  // graphs around, and may have bodies; so no list of graphs would stay right.
+  void Walk(ir::Graph& graph) {
+    Seen seen;
+    for (ir::Node* node = graph.first_node(); node != nullptr;) {
+      for (ir::Graph* body : node->bodies()) Walk(*body);
+      ir::Node* next = node->next();
+      Visit(*node, seen);
+      node = next;
     }
   }
 
   bool changed() const { return changed_; }
 
  private:
-  void Visit(ir::Node& node) {
+  // What was computed in a graph.
+  using Seen =
+      absl::flat_hash_map<std::tuple<bool, ir::ElementType, std::vector<Extent>>, ir::ValueId>;
+
+  void Visit(ir::Node& node, Seen& seen) {
     if (node.op_text() == "Slice" && node.Is("Slice")) SimplifySlice(node);
     if (!values_.Follows(node)) return;
     if (std::ranges::none_of(node.outputs(), &ir::Value::has_uses)) return;
@@ -117,7 +120,7 @@ class Folder {
     }
     const std::vector<std::optional<ShapeValue>> results = values_.Visit(node);
     if (BecameConstants(node, results)) return;
-    if (results.size() == 1 && results[0] && IsRepeated(node, *results[0])) return;
+    if (results.size() == 1 && results[0] && IsRepeated(node, *results[0], seen)) return;
     if (node.Is("Reshape")) SimplifyReshape(node);
     if (node.Is("Expand")) SimplifyExpand(node);
   }
@@ -143,10 +146,10 @@ class Folder {
   }
 
   // The same numbers were computed before in this graph; users take those.
-  bool IsRepeated(ir::Node& node, const ShapeValue& value) {
+  bool IsRepeated(ir::Node& node, const ShapeValue& value, Seen& seen) {
     ir::Value& output = *node.output();
     const auto [it, inserted] =
-        seen_.try_emplace(std::tuple(value.is_scalar, value.element, value.extents), output.id());
+        seen.try_emplace(std::tuple(value.is_scalar, value.element, value.extents), output.id());
     if (inserted) return false;
     ir::Value* earlier = context_.model().FindValue(it->second);
     if (earlier == nullptr) {
@@ -278,14 +281,12 @@ class Folder {
   PassContext& context_;
   ShapeValues values_;
   const bool nonempty_;
-  // What was computed in the graph that is walked.
-  absl::flat_hash_map<std::tuple<bool, ir::ElementType, std::vector<Extent>>, ir::ValueId> seen_;
   bool changed_ = false;
 };
 
 StatusOr<bool> Run(PassContext& context) {
   Folder folder(context);
-  folder.Run();
+  folder.Walk(context.model().graph());
   return folder.changed();
 }
 

@@ -32,7 +32,7 @@ class Merger {
 
  private:
   bool IsMember(const ir::Node& node) const {
-    return family_.belongs(node) && !HasUnknownAttributes(node);
+    return family_.belongs(node) && node.num_outputs() != 0 && !HasUnknownAttributes(node);
   }
 
   // Returns whether a node went.

@@ -23,7 +23,8 @@ Conditions for each Concat that goes:
 )";
 
 bool IsPlainConcat(const ir::Node& node) {
-  return node.Is("Concat") && node.num_inputs() != 0 && !HasUnknownAttributes(node);
+  return node.Is("Concat") && node.num_inputs() != 0 && node.num_outputs() != 0 &&
+         !HasUnknownAttributes(node);
 }
 
 // From the front where the rank is known.

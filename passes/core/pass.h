@@ -45,6 +45,7 @@ class PassContext {
   ir::Model& model() const { return rewriter_.model(); }
   ir::Rewriter& rewriter() const { return rewriter_; }
   const OptionValues& options() const { return options_; }
+  std::string_view pass_name() const { return pass_name_; }
 
   // Whether a pass of scope kGraphs shall look at the graph: in bodies(...) it leaves the main
   // graph alone. ApplyRules asks by itself. O(1).

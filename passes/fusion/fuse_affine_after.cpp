@@ -1,5 +1,6 @@
 #include "lathe/passes/fusion/fuse_affine_after.h"
 
+#include "lathe/passes/canonical/hand_on.h"
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
@@ -48,20 +49,13 @@ ir::Node* NextAffine(const ir::Value& value, size_t* operand) {
 // The layer computes what the last of the chain did, and takes its place.
 void TakePlace(PassContext& context, ir::Node& layer, const std::vector<ir::Node*>& chain) {
   ir::Rewriter& rewriter = context.rewriter();
-  ir::Value& result = *layer.output();
-  const ir::Value& last = *chain.back()->output();
-  // The declared type of a graph output stays.
-  const bool says_more =
-      result.type().kind == ir::Type::Kind::kUnknown || !result.type().has_rank();
-  if (last.type().kind != ir::Type::Kind::kUnknown && (says_more || last.is_graph_output())) {
-    rewriter.SetType(result, last.type_ref());
-  }
-  if (last.is_graph_output() && last.notes() != nullptr) rewriter.SetNotes(result, *last.notes());
   std::vector<ir::Origin> origins = {layer.origin()};
   for (const ir::Node* node : chain) origins.push_back(node->origin());
   rewriter.SetOrigin(layer, context.model().MergeOrigins(origins));
-  rewriter.ReplaceValue(*chain.back()->output(), result);
-  EraseIfUnused(rewriter, *chain.back()->output());
+  ir::Value& last = *chain.back()->output();
+  // The layer's result is read by the chain alone, so it can take any name.
+  HandOn(rewriter, last, *layer.output());
+  EraseIfUnused(rewriter, last);
 }
 
 // Returns whether anything changed.

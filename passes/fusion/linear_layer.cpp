@@ -169,11 +169,13 @@ bool ChannelAffine::shifts() const {
 }
 
 bool IsLinearLayer(const ir::Node& node) {
-  return node.Is("Conv") || node.Is("ConvTranspose") || node.Is("Gemm") || node.Is("MatMul");
+  return (node.Is("Conv") || node.Is("ConvTranspose") || node.Is("Gemm") || node.Is("MatMul")) &&
+         node.num_outputs() != 0;
 }
 
 bool IsAffineOperator(const ir::Node& node) {
-  return node.Is("Mul") || node.Is("Add") || node.Is("Sub") || node.Is("Div");
+  return (node.Is("Mul") || node.Is("Add") || node.Is("Sub") || node.Is("Div")) &&
+         node.num_outputs() != 0;
 }
 
 std::optional<std::string> InspectLinearLayer(ir::Node& node, LinearLayer* layer) {

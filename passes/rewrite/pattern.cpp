@@ -2,73 +2,10 @@
 
 #include <algorithm>
 
+#include "lathe/passes/rewrite/attribute_equals.h"
 #include "lathe/support/quoted.h"
 
 namespace lathe::passes {
-
-// --- Match
-
-ir::Node* Match::Find(NodeHandle handle) const {
-  for (const auto& [name, node] : bound_nodes_) {
-    if (name == handle.name) return node;
-  }
-  return nullptr;
-}
-
-ir::Value* Match::Find(ValueHandle handle) const {
-  for (const auto& [name, value] : bound_values_) {
-    if (name == handle.name) return value;
-  }
-  return nullptr;
-}
-
-ir::Tensor Match::Constant(ValueHandle handle) const {
-  const ir::Value* value = Find(handle);
-  return value == nullptr ? ir::Tensor() : value->ConstantTensor();
-}
-
-std::string Refusal::ToText() const {
-  if (node == nullptr) return reason;
-  return fmt::format("node {}: {}", Quoted(node->display_name()), reason);
-}
-
-// --- Operand
-
-Operand::Operand(Pattern producer)
-    : producer_(std::make_shared<const Pattern>(std::move(producer))) {}
-
-Operand Operand::Where(std::string_view name, std::function<bool(const ir::Value&)> holds) const {
-  Operand result = *this;
-  result.conditions_.push_back({std::string(name), std::move(holds)});
-  return result;
-}
-
-Operand Any() { return {}; }
-
-Operand Any(ValueHandle handle) {
-  Operand result;
-  result.bind_ = handle.name;
-  return result;
-}
-
-Operand Constant() {
-  Operand result;
-  result.constant_ = true;
-  return result;
-}
-
-Operand Constant(ValueHandle handle) {
-  Operand result = Constant();
-  result.bind_ = handle.name;
-  return result;
-}
-
-Operand Optional(Operand operand) {
-  operand.optional_ = true;
-  return operand;
-}
-
-// --- Pattern
 
 Pattern::Pattern(std::vector<std::string> operators) : operators_(std::move(operators)) {}
 
@@ -81,9 +18,70 @@ Pattern Pattern::InDomain(std::string_view domain) const {
   return result;
 }
 
+Pattern Pattern::Opset(int64_t first, int64_t last) const {
+  Pattern result = *this;
+  result.first_opset_ = first;
+  result.last_opset_ = last;
+  return result;
+}
+
+Pattern Pattern::Attr(std::string_view name, ir::PlainAttribute value) const {
+  Pattern result = *this;
+  const auto holds = [key = std::string(name), value](const ir::Node& node) {
+    const ir::Attribute* attribute = node.FindAttribute(key);
+    return attribute != nullptr && AttributeEquals(*attribute, value);
+  };
+  const auto says = [key = std::string(name), value](const ir::Node& node) {
+    return AttributeDiffers(key, node.FindAttribute(key), value);
+  };
+  result.attributes_.push_back({std::string(name), holds, says});
+  return result;
+}
+
+Pattern Pattern::AttrOrAbsent(std::string_view name, ir::PlainAttribute value) const {
+  Pattern result = Attr(name, std::move(value));
+  NamedCondition<ir::Node>& condition = result.attributes_.back();
+  condition.holds = [key = std::string(name), equals = condition.holds](const ir::Node& node) {
+    return node.FindAttribute(key) == nullptr || equals(node);
+  };
+  return result;
+}
+
+Pattern Pattern::AttrWhere(std::string_view name, std::string_view condition,
+                           std::function<bool(const ir::Attribute*)> holds) const {
+  return Where(fmt::format("attribute {} {}", name, condition),
+               [key = std::string(name), holds = std::move(holds)](const ir::Node& node) {
+                 return holds(node.FindAttribute(key));
+               });
+}
+
+Pattern Pattern::AnyOrder() const {
+  Pattern result = *this;
+  result.any_order_ = true;
+  return result;
+}
+
 Pattern Pattern::Bind(NodeHandle handle) const {
   Pattern result = *this;
   result.bind_ = handle.name;
+  return result;
+}
+
+Pattern Pattern::Returns(size_t index, Operand value) const {
+  Pattern result = *this;
+  result.results_.push_back({index, std::move(value)});
+  return result;
+}
+
+Pattern Pattern::Body(std::string_view attribute, std::vector<Operand> outputs) const {
+  Pattern result = *this;
+  result.bodies_.push_back({std::string(attribute), std::move(outputs)});
+  return result;
+}
+
+Pattern Pattern::AlsoUser(ValueHandle shared, Pattern other) const {
+  Pattern result = *this;
+  result.other_users_.push_back({shared.name, std::move(other)});
   return result;
 }
 
@@ -93,25 +91,65 @@ Pattern Pattern::OnlyConsumerIsMatch() const {
   return result;
 }
 
+Pattern Pattern::NoEscape() const {
+  Pattern result = *this;
+  result.no_escape_ = true;
+  return result;
+}
+
+Pattern Pattern::Named(std::string_view part) const {
+  Pattern result = *this;
+  result.part_ = part;
+  return result;
+}
+
 Pattern Pattern::Where(std::string_view name, std::function<bool(const ir::Node&)> holds) const {
   Pattern result = *this;
-  result.node_conditions_.push_back({std::string(name), std::move(holds)});
+  result.node_conditions_.push_back({std::string(name), std::move(holds), {}});
   return result;
 }
 
 Pattern Pattern::WhereMatch(std::string_view name, std::function<bool(const Match&)> holds) const {
   Pattern result = *this;
-  result.match_conditions_.push_back({std::string(name), std::move(holds)});
+  result.match_conditions_.push_back({std::string(name), std::move(holds), {}});
   return result;
 }
 
 int Pattern::depth() const {
-  int deepest = 0;
-  if (!operands_) return 1;
-  for (const Operand& operand : *operands_) {
-    if (operand.producer_ != nullptr) deepest = std::max(deepest, operand.producer_->depth());
+  int deepest = 1;
+  for (const Pattern& alternative : alternatives_) {
+    deepest = std::max(deepest, alternative.depth());
   }
-  return deepest + 1;
+  const auto add = [&](const Operand& operand) {
+    deepest = std::max(deepest, operand.depth() + 1);
+  };
+  if (operands_) std::ranges::for_each(*operands_, add);
+  for (const ResultPattern& result : results_) add(result.value);
+  for (const BodyPattern& body : bodies_) std::ranges::for_each(body.outputs, add);
+  for (const OtherUser& user : other_users_) deepest = std::max(deepest, user.pattern.depth());
+  return deepest;
+}
+
+size_t Pattern::num_operands() const {
+  size_t count = 0;
+  for (const Pattern& alternative : alternatives_) count += alternative.num_operands();
+  const auto add = [&](const Operand& operand) { count += operand.num_operands(); };
+  if (operands_) std::ranges::for_each(*operands_, add);
+  for (const ResultPattern& result : results_) add(result.value);
+  for (const BodyPattern& body : bodies_) std::ranges::for_each(body.outputs, add);
+  for (const OtherUser& user : other_users_) count += user.pattern.num_operands();
+  return count;
+}
+
+bool Pattern::looks_at_siblings() const {
+  return !other_users_.empty() || std::ranges::any_of(alternatives_, &Pattern::looks_at_siblings);
+}
+
+bool Pattern::looks_into_bodies() const {
+  return !bodies_.empty() || std::ranges::any_of(alternatives_, &Pattern::looks_into_bodies) ||
+         (operands_ && std::ranges::any_of(*operands_, &Operand::looks_into_bodies)) ||
+         std::ranges::any_of(
+             other_users_, [](const OtherUser& user) { return user.pattern.looks_into_bodies(); });
 }
 
 Pattern Op(std::string_view op) { return Pattern({std::string(op)}); }
@@ -124,131 +162,16 @@ Pattern Op(std::initializer_list<std::string_view> ops, std::vector<Operand> ope
   return Pattern(std::vector<std::string>(ops.begin(), ops.end()), std::move(operands));
 }
 
-// --- Matching
-
-class Matcher {
- public:
-  explicit Matcher(Refusal* refusal) : refusal_(refusal) {}
-
-  std::optional<Match> Run(const Pattern& pattern, ir::Node& root) {
-    if (!FitsNode(pattern, root)) return std::nullopt;
-    for (const auto& condition : pattern.match_conditions_) {
-      if (condition.holds(match_)) continue;
-      RefuseCondition(root, condition.name);
-      return std::nullopt;
+Pattern OneOf(std::initializer_list<Pattern> alternatives) {
+  std::vector<std::string> operators;
+  for (const Pattern& alternative : alternatives) {
+    for (const std::string& op : alternative.operators_) {
+      if (std::ranges::find(operators, op) == operators.end()) operators.push_back(op);
     }
-    return std::move(match_);
   }
-
- private:
-  bool FitsNode(const Pattern& pattern, ir::Node& node) {
-    if (!HasOperator(pattern, node)) {
-      return Refuse(&node, [&] {
-        return fmt::format("{} is not {}", node.op_text(), fmt::join(pattern.operators_, " or "));
-      });
-    }
-    if (pattern.operands_ && !FitOperands(*pattern.operands_, node)) return false;
-    // After the operands: a condition is worth a remark only where the operators fit.
-    for (const auto& condition : pattern.node_conditions_) {
-      if (!condition.holds(node)) return RefuseCondition(node, condition.name);
-    }
-    match_.nodes_.push_back(&node);
-    if (pattern.bind_.empty()) return true;
-    if (const ir::Node* bound = match_.Find(NodeHandle{pattern.bind_})) {
-      return bound == &node ||
-             Refuse(&node, [&] { return fmt::format("is not the other {}", pattern.bind_); });
-    }
-    match_.bound_nodes_.emplace_back(pattern.bind_, &node);
-    return true;
-  }
-
-  static bool HasOperator(const Pattern& pattern, const ir::Node& node) {
-    const bool same_domain = pattern.domain_.empty()
-                                 ? node.domain().empty() || node.domain_text() == "ai.onnx"
-                                 : node.domain_text() == pattern.domain_;
-    return same_domain &&
-           std::ranges::find(pattern.operators_, node.op_text()) != pattern.operators_.end();
-  }
-
-  bool FitOperands(const std::vector<Operand>& operands, ir::Node& node) {
-    for (size_t i = 0; i < operands.size(); ++i) {
-      if (!FitsOperand(operands[i], node, i)) return false;
-    }
-    for (size_t i = operands.size(); i < node.num_inputs(); ++i) {
-      if (node.input(i) == nullptr) continue;
-      return Refuse(&node, [&] {
-        return fmt::format("has an operand {}, the pattern only {}", i, operands.size());
-      });
-    }
-    return true;
-  }
-
-  bool FitsOperand(const Operand& operand, ir::Node& node, size_t index) {
-    ir::Value* value = node.input(index);
-    if (value == nullptr) {
-      return operand.optional_ ||
-             Refuse(&node, [&] { return fmt::format("operand {} is omitted", index); });
-    }
-    if (operand.producer_ != nullptr && !FitsProducer(*operand.producer_, node, *value, index)) {
-      return false;
-    }
-    if (operand.constant_ && !value->ConstantTensor()) {
-      return Refuse(&node, [&] { return fmt::format("operand {} is not constant", index); });
-    }
-    for (const auto& condition : operand.conditions_) {
-      if (!condition.holds(*value)) {
-        return RefuseCondition(node, condition.name, fmt::format("operand {}: ", index));
-      }
-    }
-    if (operand.bind_.empty()) return true;
-    if (const ir::Value* bound = match_.Find(ValueHandle{operand.bind_})) {
-      return bound == value || Refuse(&node, [&] {
-               return fmt::format("operand {} is not the other {}", index, operand.bind_);
-             });
-    }
-    match_.bound_values_.emplace_back(operand.bind_, value);
-    return true;
-  }
-
-  bool FitsProducer(const Pattern& pattern, const ir::Node& user, const ir::Value& value,
-                    size_t index) {
-    ir::Node* producer = value.producer();
-    if (producer == nullptr || value.index() != 0) {
-      return Refuse(&user, [&] {
-        return fmt::format("operand {} is not the result of {}", index,
-                           fmt::join(pattern.operators_, " or "));
-      });
-    }
-    if (!FitsNode(pattern, *producer)) return false;
-    if (!pattern.only_consumer_) return true;
-    for (const ir::Value* output : producer->outputs()) {
-      if (output->use_count() != (output == &value ? 1u : 0u)) {
-        return RefuseCondition(*producer, "has no other consumer");
-      }
-    }
-    return true;
-  }
-
-  // The text is only made when somebody asks for it: most refusals are thrown away.
-  template <typename MakeText>
-  bool Refuse(const ir::Node* node, MakeText text) {
-    if (refusal_ != nullptr) *refusal_ = {node, text(), false, match_.nodes_.size()};
-    return false;
-  }
-  bool RefuseCondition(const ir::Node& node, std::string_view name, std::string_view where = "") {
-    if (refusal_ != nullptr) {
-      *refusal_ = {&node, fmt::format("{}condition {} does not hold", where, Quoted(name)), true,
-                   match_.nodes_.size()};
-    }
-    return false;
-  }
-
-  Match match_;
-  Refusal* refusal_;
-};
-
-std::optional<Match> FindMatch(const Pattern& pattern, ir::Node& root, Refusal* refusal) {
-  return Matcher(refusal).Run(pattern, root);
+  Pattern result(std::move(operators));
+  result.alternatives_ = alternatives;
+  return result;
 }
 
 }  // namespace lathe::passes

@@ -30,8 +30,7 @@ struct RewriteOptions {
 
 struct RewriteResult {
   int64_t applied = 0;
-  // Matches that only a condition refused, counted each time they are tried; 0 unless all remarks
-  // are made.
+  // Matches that only a condition refused, counted each time they are tried.
   int64_t refused = 0;
   bool changed() const { return applied != 0; }
 };

@@ -13,21 +13,24 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "lathe/passes/rewrite/pattern_reach.h"
 #include "lathe/passes/rewrite/rule.h"
 
 namespace lathe::passes {
 
 class RuleSet {
  public:
-  // O(rules · operators that their patterns name). Keeps copies of the rules.
-  explicit RuleSet(std::span<const RewriteRule> rules);
+  // Keeps copies of the rules. Errors: a rule without a name or with nothing to build; a pattern
+  // that makes no sense. O(rules · operators that their patterns name).
+  static StatusOr<RuleSet> Compile(std::span<const RewriteRule> rules);
 
   std::span<const RewriteRule> rules() const { return rules_; }
-  // How many users down the root of a match can be from a node that its pattern looks at.
-  int reach() const { return reach_; }
+  // How far from an edit a root can be that the edit helps.
+  const PatternReach& reach() const { return reach_; }
 
  private:
   friend class RuleIndex;
+  explicit RuleSet(std::span<const RewriteRule> rules);
 
   // Kinds of values; results of the operator with class c are kResultOf + c.
   enum ValueKind : uint32_t { kOmitted, kGraphInput, kInitializer, kCapture, kResultOf };
@@ -48,6 +51,8 @@ class RuleSet {
     bool Takes(uint32_t kind) const;
     void Add(const Accepted& other);
   };
+  // Everything but an omitted operand.
+  static const Accepted& AnyValue();
 
   // The rules with one root operator.
   struct Bucket {
@@ -61,15 +66,22 @@ class RuleSet {
     };
     // Operands that tell rules apart or reject a node.
     std::vector<Slot> slots;
+    // For rules whose operands stand in any order: by kind of value, those that need an operand of
+    // this kind somewhere; and those that need none. Empty when every rule needs none.
+    std::vector<uint64_t> needing;
+    std::vector<uint64_t> not_needing;
   };
 
   uint32_t ClassOf(const std::string& domain, const std::string& op);
+  void AddRoots(const Pattern& pattern, std::vector<uint32_t>& classes);
   Accepted AcceptedBy(const Operand& operand);
   Accepted AcceptedAt(const Pattern& pattern, size_t index);
+  void AddReach(const Pattern& pattern);
   void FillBucket(Bucket& bucket);
+  void FillNeeds(Bucket& bucket, size_t kinds);
 
   std::vector<RewriteRule> rules_;
-  int reach_ = 0;
+  PatternReach reach_;
   // Domain ("" for ONNX's own) and operator. Class c + 1 is classes_[c].
   std::vector<std::pair<std::string, std::string>> classes_;
   absl::flat_hash_map<std::pair<std::string, std::string>, uint32_t> class_ids_;
@@ -93,6 +105,8 @@ class RuleIndex {
  private:
   uint32_t ClassOf(const ir::Node& node) const;
   uint32_t KindOf(const ir::Value* value) const;
+  // The rules in a word of the bucket that find what they need among the node's operands.
+  uint64_t Satisfied(const RuleSet::Bucket& bucket, const ir::Node& node, size_t word) const;
 
   const RuleSet& rules_;
   // By domain and operator name.
@@ -116,6 +130,7 @@ void RuleIndex::ForEachCandidate(const ir::Node& node, Visit visit) const {
     for (size_t i = 0; i < bucket.slots.size(); ++i) {
       candidates &= bucket.slots[i].masks[kinds[i] * bucket.words + word];
     }
+    if (candidates != 0 && !bucket.needing.empty()) candidates &= Satisfied(bucket, node, word);
     for (; candidates != 0; candidates &= candidates - 1) {
       const auto bit = static_cast<size_t>(__builtin_ctzll(candidates));
       if (!visit(rules_.rules_[bucket.rules[word * 64 + bit]])) return;

@@ -11,6 +11,7 @@
 #include "lathe/support/text_file.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/exit_status.h"
+#include "lathe/tools/explain.h"
 #include "lathe/tools/fix_shapes.h"
 #include "lathe/tools/interrupt.h"
 #include "lathe/tools/pass_observers.h"
@@ -25,6 +26,7 @@ struct OptOptions {
   std::string output;
   std::string passes;
   std::string run_reproducer;
+  std::string explain;
   std::vector<std::string> assume;
   bool print_pipeline = false;
   ObserverOptions observers;
@@ -81,7 +83,7 @@ StatusOr<Job> FindJob(const OptOptions& options) {
 StatusOr<passes::PipelineReport> RunObserved(passes::Pipeline pipeline,
                                              const passes::PassRegistry& registry, ir::Model& model,
                                              std::vector<std::string> assume,
-                                             PassObservers& observers) {
+                                             PassObservers& observers, Explain& explain) {
   passes::PassManagerOptions manager_options;
   manager_options.observers = observers.chain();
   manager_options.interrupted = Interrupted;
@@ -89,7 +91,7 @@ StatusOr<passes::PipelineReport> RunObserved(passes::Pipeline pipeline,
   StatusOr<passes::PassManager> manager =
       passes::PassManager::Build(std::move(pipeline), registry, model, std::move(manager_options));
   if (!manager.ok()) return UsageError(manager.status());
-  StatusOr<passes::PipelineReport> report = manager->Run();
+  StatusOr<passes::PipelineReport> report = manager->Run(explain.resources());
   LATHE_RETURN_IF_ERROR(observers.Finish(report.status()));
   return report;
 }
@@ -122,8 +124,10 @@ Status Run(const OptOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
   const size_t nodes_before = CountNodes(model);
   PassObservers observers(options.observers, job.assume);
-  LATHE_ASSIGN_OR_RETURN(const passes::PipelineReport report,
-                         RunObserved(*std::move(pipeline), registry, model, job.assume, observers));
+  LATHE_ASSIGN_OR_RETURN(Explain explain, Explain::Of(options.explain, model));
+  LATHE_ASSIGN_OR_RETURN(
+      const passes::PipelineReport report,
+      RunObserved(*std::move(pipeline), registry, model, job.assume, observers, explain));
   if (!options.output.empty()) {
     LATHE_RETURN_IF_ERROR(backends::ExportOnnx(model, options.output));
   }
@@ -139,9 +143,11 @@ Status Run(const OptOptions& options, const GlobalOptions& global) {
         {"nodes_after", nodes_after},
         {"passes", ReportJson(report, timing)}};
     if (timing) summary["timing"] = TimingJson(*observers.timing());
+    if (explain.wanted()) summary["explain"] = explain.ToJson(report);
     PrintJson(summary);
     return OkStatus();
   }
+  explain.Print(report);
   PrintReport(report, global.verbosity > 0);
   if (timing) PrintTiming(*observers.timing());
   fmt::print("{}{}{} nodes, {} before\n", options.output, options.output.empty() ? "" : ": ",
@@ -178,6 +184,10 @@ void AddOptCommand(CLI::App& app, GlobalOptions& global) {
                    "Take a fact that a pass requires for granted; repeat for further ones")
       ->type_name("FACT")
       ->allow_extra_args(false);
+  command
+      ->add_option("--explain", options->explain,
+                   "Print every rule that was tried on this node, and why it fitted or did not")
+      ->type_name("NODE");
   AddObserverOptions(*command, options->observers);
   command->callback([options, passes, reproducer, &global] {
     // An empty pipeline is one, too.

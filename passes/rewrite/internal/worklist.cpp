@@ -50,6 +50,25 @@ Worklist::Item Worklist::Pop(const ir::Model& model) {
   return {};
 }
 
+void Worklist::PushChanged(const ir::Node& node, int reach) {
+  Push(node, reach);
+  if (reach_.siblings) {
+    for (const ir::Use& operand : node.operands()) {
+      if (operand.value() == nullptr) continue;
+      uint32_t seen = 0;
+      for (const ir::Use& use : operand.value()->uses()) {
+        if (++seen > kMostUsesCounted) break;
+        Push(*use.user(), reach_.users);
+      }
+    }
+  }
+  if (!reach_.bodies) return;
+  for (const ir::Node* owner = node.graph()->owner(); owner != nullptr;
+       owner = owner->graph()->owner()) {
+    Push(*owner, reach_.users);
+  }
+}
+
 void Worklist::PassOn(const Item& item) {
   if (item.reach == 0) return;
   for (const ir::Value* output : item.node->outputs()) PushUsers(*output, item.reach - 1);
@@ -98,7 +117,7 @@ void Worklist::OnNodeErased(ir::Node& node) {
 
 void Worklist::OnOperandChanged(ir::Use& use, ir::Value* old_value) {
   ir::Node& user = *use.user();
-  Push(user, reach_.users);
+  PushChanged(user, reach_.users);
   if (use.index() >= user.num_inputs() && !user.is_return()) {
     PushUsers(*user.capture_value(use.index() - user.num_inputs()), reach_.users);
   }

@@ -8,16 +8,9 @@
 #include <vector>
 
 #include "lathe/ir/rewriter.h"
+#include "lathe/passes/rewrite/pattern_reach.h"
 
 namespace lathe::passes {
-
-// What edits can help, as far as patterns reach.
-struct PatternReach {
-  // How many users down a root can be from a node that its pattern looks at.
-  int users = 0;
-  // The most uses of one inner value that a match can hold.
-  uint32_t inner_uses = 1;
-};
 
 // Each node stands in it at most once. A node that is looked at again because something near it
 // changed passes that on to its users only when its turn comes, so that any number of edits
@@ -41,13 +34,15 @@ class Worklist : public ir::RewriteListener {
 
   // Its users come with changes of their operands.
   void OnNodeCreated(ir::Node& node) override { Push(node); }
-  void OnNodeChanged(ir::Node& node) override { Push(node, reach_.users + 1); }
+  void OnNodeChanged(ir::Node& node) override { PushChanged(node, reach_.users + 1); }
   void OnNodeErased(ir::Node& node) override;
   void OnOperandChanged(ir::Use& use, ir::Value* old_value) override;
   void OnValueChanged(ir::Value& value) override;
 
  private:
   ir::NodeId PopId();
+  // A node that an edit changed, and what else patterns reach from it against the flow of values.
+  void PushChanged(const ir::Node& node, int reach);
   void PushUsers(const ir::Value& value, int reach);
   // The value's producer and users, to look at anew.
   void PushAround(const ir::Value& value);

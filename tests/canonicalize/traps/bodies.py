@@ -1,7 +1,7 @@
 """If and Loop."""
 import numpy as np
 from onnx import TensorProto
-from traps.trap import F32, I64, choice, ending, trap
+from traps.trap import F32, I64, choice, ending, ints, trap
 
 
 @trap("bodies")
@@ -168,3 +168,52 @@ def overridable_everywhere(g):
              "trips": np.array(0, I64)}  # fmt: skip
     other["shape"] = np.array([1, 8], I64)
     return [feed, {**feed, **other}]
+
+
+@trap("bodies")
+def bodies_that_go(g):
+    """Whoever holds a list of graphs while nodes go holds graphs that are no more."""
+    x, flag = g.input("x", ["N", 3]), g.input("flag", [], bool)
+
+    def nested(b):
+        return choice(b, flag, lambda c: c.op("Tanh", [x]), lambda c: c.op("Neg", [x]), ["N", 3])
+
+    def size_of_nested(b):
+        return b.op("Shape", [nested(b)])
+
+    g.output(g.op("Shape", [choice(g, flag, nested, lambda b: b.op("Abs", [x]), ["N", 3])]), [2], I64)
+    g.output(g.op("Size", [loop(g, g.const(np.array(2, I64)), None, x, lambda b, i, s: nested(b), ["N", 3])]), [], I64)
+    g.output(choice(g, flag, size_of_nested, lambda b: b.op("Constant", [], value_ints=[1, 2]), [2], I64), [2], I64)
+    # What nobody reads: at the top, in a branch, in a branch that goes.
+    nested(g)
+    true = g.const(np.array(True))
+
+    def with_dead_branch(b):
+        nested(b)
+        return b.op("Relu", [x])
+
+    g.output(choice(g, true, with_dead_branch, with_dead_branch, ["N", 3]), ["N", 3])
+    g.output(loop(g, g.const(np.array(0, I64)), None, x, lambda b, i, s: nested(b), ["N", 3]), ["N", 3])
+    fixed = g.input("fixed", [2, 3])
+    one = choice(g, flag, lambda b: b.op("Tanh", [fixed]), lambda b: b.op("Neg", [fixed]), [2, 3])
+    g.output(g.op("Reshape", [x, g.op("Concat", [ints(g, -1), g.op("Slice", [g.op("Shape", [one]), ints(g, 1), ints(g, 2)])],
+                                      axis=0)]), ["N", 3])  # fmt: skip
+
+
+@trap("bodies")
+def captures_that_go(g):
+    """The last reader of a captured value goes, and another one comes."""
+    x, flag = g.input("x", ["N"]), g.input("flag", [], bool)
+    a, b = g.op("Tanh", [x]), g.op("Sigmoid", [x])
+
+    def branch(body):
+        first = body.op("Add", [a, b])
+        again = body.op("Add", [b, a])
+        same = body.op("Tanh", [x])
+        inner = choice(body, flag, lambda c: c.op("Mul", [c.op("Tanh", [x]), c.op("Add", [a, b])]),
+                       lambda c: c.op("Sub", [c.op("Sigmoid", [x]), first]), ["N"])  # fmt: skip
+        return body.op("Sum", [first, again, same, inner, body.op("Mul", [a, body.op("Sigmoid", [x])])])
+
+    g.output(choice(g, flag, branch, lambda c: c.op("Add", [c.op("Sigmoid", [x]), c.op("Tanh", [x])]), ["N"]), ["N"])
+    g.output(choice(g, flag, branch, branch, ["N"]), ["N"])
+    g.output(g.op("Add", [a, b]), ["N"])

@@ -217,7 +217,7 @@ TEST(InlineFunctions, GrowthIsLimited) {
   const PassReport report = Inline(*model, "{max-nodes=1000}");
   EXPECT_EQ(Statistic(report, "inlined"), 500);
   EXPECT_GT(Statistic(report, "left"), 0);
-  EXPECT_EQ(report.remarks.back().message.substr(0, 22), "stays a call of own.F");
+  EXPECT_EQ(report.remarks.back().message.substr(0, 21), "stays a call of own.F");
 }
 
 TEST(InlineFunctions, CallsThatDoNotFitStay) {

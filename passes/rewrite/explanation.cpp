@@ -1,0 +1,75 @@
+#include "lathe/passes/rewrite/explanation.h"
+
+#include <algorithm>
+
+#include "lathe/support/nearest_names.h"
+#include "lathe/support/quoted.h"
+
+namespace lathe::passes {
+
+StatusOr<Explanation> Explanation::Of(std::string_view node, const ir::Model& model) {
+  Explanation explanation(model.Intern(node));
+  std::vector<std::string> names;
+  for (const ir::Graph* graph : model.AllGraphs()) {
+    for (const ir::Node& each : graph->nodes()) {
+      if (explanation.Wants(each)) return explanation;
+      names.push_back(each.display_name());
+    }
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const std::string nearest = DidYouMean(node, known);
+  return NotFound("the model has no node {}{}{}", Quoted(node), nearest.empty() ? "" : "; ",
+                  nearest);
+}
+
+bool Explanation::Wants(const ir::Node& root) {
+  if (root.name() == name_) return true;
+  const auto [it, inserted] = origins_.try_emplace(root.origin().id, false);
+  if (inserted) {
+    const std::vector<ir::Name> names = root.model().OriginNames(root.origin());
+    it->second = std::ranges::find(names, name_) != names.end();
+  }
+  return it->second;
+}
+
+void Explanation::Start(const PassContext& context, const ir::Node& node, bool as_part) {
+  visits_.push_back({.pass = std::string(context.pass_name()),
+                     .node = node.display_name(),
+                     .op = std::string(node.op_text()),
+                     .as_part = as_part});
+}
+
+std::vector<Explanation::Visit> Explanation::visits() const {
+  std::vector<Visit> visits = visits_;
+  const auto repeated = std::ranges::unique(visits);
+  visits.erase(repeated.begin(), repeated.end());
+  return visits;
+}
+
+void Explanation::OnVisit(const PassContext& context, const ir::Node& root) {
+  Start(context, root, /*as_part=*/false);
+}
+
+void Explanation::OnRefused(const RewriteRule& rule, const ir::Node&, const Refusal& refusal) {
+  visits_.back().attempts.push_back({.rule = std::string(rule.name),
+                                     .reason = refusal.ToText(),
+                                     .matched_nodes = refusal.matched_nodes});
+}
+
+void Explanation::OnFits(const PassContext& context, const RewriteRule& rule, const Match& match) {
+  const auto attempt_of = [&](const ir::Node& node) {
+    Attempt attempt{.rule = std::string(rule.name), .fits = true};
+    for (const ir::Node* other : match.nodes()) {
+      if (other != &node) attempt.with.push_back(other->display_name());
+    }
+    return attempt;
+  };
+  if (Wants(match.root())) visits_.back().attempts.push_back(attempt_of(match.root()));
+  for (const ir::Node* node : match.nodes()) {
+    if (node == &match.root() || !Wants(*node)) continue;
+    Start(context, *node, /*as_part=*/true);
+    visits_.back().attempts.push_back(attempt_of(*node));
+  }
+}
+
+}  // namespace lathe::passes
