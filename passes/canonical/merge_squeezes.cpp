@@ -48,12 +48,10 @@ MergeRefusal Merge(PassContext& context, ir::Node& first, ir::Node& last, bool o
   if (first_adds == last_adds) {
     // Axes of the larger tensor: the last's of Unsqueeze, the first's of Squeeze.
     SetAxes(rewriter, last, first_adds ? UniteAxes(*outer, *inner) : UniteAxes(*inner, *outer));
-  } else if (!first_adds) {
-    return "the axes differ";
-  } else if (std::ranges::includes(*inner, *outer)) {
+  } else if (first_adds && std::ranges::includes(*inner, *outer)) {
     rewriter.SetOperator(last, "Unsqueeze", last.domain_text());
     SetAxes(rewriter, last, RemoveAxes(*inner, *outer));
-  } else if (std::ranges::includes(*outer, *inner)) {
+  } else if (first_adds && std::ranges::includes(*outer, *inner)) {
     SetAxes(rewriter, last, RemoveAxes(*outer, *inner));
   } else {
     return "the axes differ";
