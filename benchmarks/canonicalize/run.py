@@ -10,7 +10,6 @@ The result of lathe is compared with the graph's own outputs, both by ONNX Runti
 files that lathe writes with 1, 2 and 8 threads with each other. onnxsim is in scripts/requirements/benchmark.txt.
 """
 import argparse
-import json
 import pathlib
 import subprocess
 import sys
@@ -69,8 +68,8 @@ def check_threads(lathe, source, folder):
 
 def check_twice(lathe, target, folder):
     again = folder / "again.onnx"
-    report = subprocess.run([*lathe_command(lathe, target, again), "--json"], check=True, stdout=subprocess.PIPE)
-    return not json.loads(report.stdout)["changed"] and again.read_bytes() == target.read_bytes()
+    subprocess.run(lathe_command(lathe, target, again), check=True, stdout=subprocess.DEVNULL)
+    return again.read_bytes() == target.read_bytes()
 
 
 def compare(arguments, folder):
@@ -96,7 +95,7 @@ def compare(arguments, folder):
               f"{seconds / best['lathe'][0]:.1f} |")
     print(f"\nlargest difference of an output: {check_outputs(source, results['lathe']):.3g}")
     print(f"same bytes for 1, 2 and 8 threads: {check_threads(arguments.lathe, source, folder)}")
-    print(f"a second run changes nothing: {check_twice(arguments.lathe, results['lathe'], folder)}")
+    print(f"a second run gives the same bytes: {check_twice(arguments.lathe, results['lathe'], folder)}")
 
 
 def growth(arguments, folder):
