@@ -1,6 +1,8 @@
 // The passes that make one operator of several of a family in a row.
 #include "lathe/passes/canonical/merge_chains.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -124,7 +126,11 @@ TEST(MergeTransposes, LongChainsCostNoMoreThanTheirLength) {
   }
   net.Output(net.Op("Relu", "y", {value}));
   RunPass(net.model(), "merge-transposes");
-  EXPECT_EQ(net.graph().num_nodes(), 2u);
+  // Four in a row cancel.
+  const auto is_transpose = [](const ir::Node& node) { return node.Is("Transpose"); };
+  EXPECT_EQ(
+      std::ranges::count_if(net.graph().nodes().begin(), net.graph().nodes().end(), is_transpose),
+      0);
 }
 
 TEST(MergeTransposes, InBodies) {
@@ -294,7 +300,7 @@ TEST(MergeReshapes, RefusesWhatIsNotKnown) {
                 "not merged with 'a': the extents of the result are not known");
 
   Net two;
-  ir::Value* b = two.Op("Flatten", "a", {two.Symbolic("x", {3, -1, -2})});
+  ir::Value* b = two.Op("Flatten", "a", {two.Symbolic("x", {-1, -2, -3})});
   two.Output(two.Reshape("y", b, {-1, 0}));
   ExpectRefused(two, "merge-reshapes",
                 "not merged with 'a': the extents of the result are not known");

@@ -41,6 +41,7 @@ std::vector<float> Floats(const ir::Value* value) {
 }
 
 void ExpectFolded(Net& net, const std::string& pass, int64_t count, const std::string& listing) {
+  RunPass(net.model(), "infer-shapes");
   const PassReport report = RunPass(net.model(), pass);
   EXPECT_EQ(Statistic(report, "folded"), count);
   EXPECT_EQ(Listing(net.graph()), listing);
@@ -229,8 +230,8 @@ TEST(FuseAffineBefore, NormalisationOfAnImage) {
 TEST(FuseAffineBefore, APaddedConvolutionTakesTheScaleOnly) {
   Net net;
   ir::Value* a = net.Op("Add", "a", {net.Image(), net.Init("t", {}, 3)});
-  ir::Value* b = net.Op("Mul", "b", {a, net.Init("s", {}, 2)});
-  net.Output(net.Conv(b, {{"pads", std::vector<int64_t>{0, 0, 0, 1}}}));
+  ir::Value* m = net.Op("Mul", "m", {a, net.Init("s", {}, 2)});
+  net.Output(net.Conv(m, {{"pads", std::vector<int64_t>{0, 0, 0, 1}}}));
   ExpectFolded(net, "fuse-affine-before", 1, "a = Add(x, t)\nconv = Conv(a, w, b)\nreturn conv\n");
   EXPECT_THAT(Floats(net.Layer("Conv").input(1)), ElementsAre(20, 40));
   ExpectRefused(net, "fuse-affine-before", "not folded into 'conv': the convolution pads");
