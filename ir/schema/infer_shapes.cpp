@@ -456,10 +456,17 @@ bool Accumulates(const Node& node, ElementType operand) {
   return false;
 }
 
+// onnx's inference of the oldest Squeeze takes its axes for ascending, which they need not be, and
+// finds a wrong shape.
+bool IsMisread(const Node& node, const onnx::OpSchema& schema) {
+  return node.Is("Squeeze") && schema.since_version() == 1 &&
+         !std::ranges::is_sorted(node.IntsAttribute("axes"));
+}
+
 bool Inferencer::InferByOperator(const Node& node, Scope& scope, NodeContext& context) {
   if (InferAscendOperator(node.domain_text(), node.op_text(), context)) return true;
   const onnx::OpSchema* schema = Schema(scope, node);
-  if (schema == nullptr) return false;
+  if (schema == nullptr || IsMisread(node, *schema)) return false;
   if (schema->has_type_and_shape_inference_function()) {
     schema->GetTypeAndShapeInferenceFunction()(context);
   } else if (schema->HasFunction()) {

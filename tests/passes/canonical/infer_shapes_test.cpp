@@ -35,6 +35,18 @@ TEST(InferShapes, FillsInWhatFollows) {
   EXPECT_FALSE(RunPass(net.model(), "infer-shapes").changed);
 }
 
+TEST(InferShapes, AxesOfTheOldestSqueezeMayComeInAnyOrder) {
+  for (const std::vector<int64_t>& axes : {std::vector<int64_t>{0, 3}, {3, 0}}) {
+    GraphBuilder net;
+    net.rewriter().MutableInfo().opset_imports = {{"", 9}};
+    ir::Value* y = net.Op("Squeeze", "y", {net.Input("x", {1, 2, 3, 1})}, {{"axes", axes}});
+    net.Output(y);
+    RunPass(net.model(), "infer-shapes");
+    // Unknown rather than wrong.
+    EXPECT_TRUE(!y->type().has_rank() || StaticShape(*y) == (std::vector<int64_t>{2, 3}));
+  }
+}
+
 TEST(InferShapes, ListsTypesUnlessToldNotTo) {
   ConvNet listed;
   RunPass(listed.model(), "infer-shapes");

@@ -41,6 +41,7 @@ std::vector<float> Floats(const ir::Value* value) {
 }
 
 void ExpectFolded(Net& net, const std::string& pass, int64_t count, const std::string& listing) {
+  RunPass(net.model(), "infer-shapes");
   const PassReport report = RunPass(net.model(), pass);
   EXPECT_EQ(Statistic(report, "folded"), count);
   EXPECT_EQ(Listing(net.graph()), listing);
@@ -220,7 +221,6 @@ TEST(FuseAffineBefore, NormalisationOfAnImage) {
       net.Op("Sub", "a", {net.Image({1, 2, 4, 4}), net.Constant("m", {2, 1, 1}, {4, 6})});
   ir::Value* b = net.Op("Div", "b", {a, net.Constant("d", {1, 2, 1, 1}, {2, 4})});
   net.Output(net.Op("Conv", "y", {b, net.Constant("w", {1, 2, 1, 2}, {2, 4, 8, 16})}));
-  RunPass(net.model(), "infer-shapes");
   ExpectFolded(net, "fuse-affine-before", 2, "y = Conv(x, w, y.bias)\nreturn y\n");
   EXPECT_THAT(Floats(net.Layer("Conv").input(1)), ElementsAre(1, 2, 2, 4));
   EXPECT_THAT(Floats(net.Layer("Conv").input(2)), ElementsAre(-4 - 8 - 12 - 24));
@@ -230,8 +230,8 @@ TEST(FuseAffineBefore, NormalisationOfAnImage) {
 TEST(FuseAffineBefore, APaddedConvolutionTakesTheScaleOnly) {
   Net net;
   ir::Value* a = net.Op("Add", "a", {net.Image(), net.Init("t", {}, 3)});
-  ir::Value* scaled = net.Op("Mul", "scaled", {a, net.Init("s", {}, 2)});
-  net.Output(net.Conv(scaled, {{"pads", std::vector<int64_t>{0, 0, 0, 1}}}));
+  ir::Value* m = net.Op("Mul", "m", {a, net.Init("s", {}, 2)});
+  net.Output(net.Conv(m, {{"pads", std::vector<int64_t>{0, 0, 0, 1}}}));
   ExpectFolded(net, "fuse-affine-before", 1, "a = Add(x, t)\nconv = Conv(a, w, b)\nreturn conv\n");
   EXPECT_THAT(Floats(net.Layer("Conv").input(1)), ElementsAre(20, 40));
   ExpectRefused(net, "fuse-affine-before", "not folded into 'conv': the convolution pads");
