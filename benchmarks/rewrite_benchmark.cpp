@@ -71,7 +71,8 @@ StatusOr<RewriteResult> Run(ir::Model& model, const RuleSet& rules, RewriteOptio
   const OptionValues values;
   const Resources resources;
   PassContext context(
-      rewriter, values, resources, [](Remark) {}, [](std::string_view, int64_t) {}, "benchmark");
+      rewriter, values, resources, [](const Remark&) {}, [](std::string_view, int64_t) {},
+      "benchmark");
   options.remarks = RewriteOptions::Remarks::kNone;
   return ApplyRules(rules, context, options);
 }

@@ -1,21 +1,30 @@
 #include "lathe/eval/evaluate.h"
 
+#include <absl/container/flat_hash_map.h>
+
 #include "lathe/eval/internal/call.h"
 #include "lathe/ir/model.h"
 
 namespace lathe::eval {
 namespace {
 
-const internal::Operator* Find(const ir::Node& node) {
-  if (!node.domain_text().empty() && node.domain_text() != "ai.onnx") return nullptr;
+using OperatorTable = absl::flat_hash_map<std::string_view, const internal::Operator*>;
+
+OperatorTable MakeTable() {
+  OperatorTable table;
   for (const auto family : {internal::ElementwiseOperators(), internal::LayoutOperators(),
                             internal::ReductionOperators(), internal::ShapeOperators(),
                             internal::CastOperators(), internal::QuantizeOperators()}) {
-    for (const internal::Operator& known : family) {
-      if (known.name == node.op_text()) return &known;
-    }
+    for (const internal::Operator& known : family) table.emplace(known.name, &known);
   }
-  return nullptr;
+  return table;
+}
+
+const internal::Operator* Find(const ir::Node& node) {
+  if (!node.domain_text().empty() && node.domain_text() != "ai.onnx") return nullptr;
+  static const OperatorTable kTable = MakeTable();
+  const auto it = kTable.find(node.op_text());
+  return it == kTable.end() ? nullptr : it->second;
 }
 
 // A function body imports its own operator sets.
@@ -38,7 +47,13 @@ StatusOr<std::vector<ir::Tensor>> Evaluate(const ir::Node& node, std::span<const
   const auto evaluate = [&]() -> StatusOr<std::vector<ir::Tensor>> {
     const internal::Operator* known = Find(node);
     if (known == nullptr) return Unsupported("operator {} is not evaluated", node.op_text());
-    auto results = known->evaluate({node, Opset(node), inputs, options.max_result_bytes});
+    const auto compute = [&]() -> internal::Results {
+      for (const ir::Tensor& input : inputs) {
+        if (input) LATHE_RETURN_IF_ERROR(internal::CheckShape(input.dims()));
+      }
+      return known->evaluate({node, Opset(node), inputs, options.max_result_bytes});
+    };
+    auto results = compute();
     if (results.ok()) return results;
     return Status(results.status().code(),
                   fmt::format("{}: {}", node.op_text(), std::string(results.status().message())));

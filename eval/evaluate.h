@@ -23,7 +23,7 @@
 namespace lathe::eval {
 
 struct EvaluateOptions {
-  // A larger result is an error, found before it is made.
+  // A larger result is an error (ResourceExhausted), found before it is made.
   size_t max_result_bytes = size_t{64} << 20;
 };
 

@@ -100,6 +100,7 @@ Results Transpose(const Call& call) {
 }
 
 StatusOr<Tensor> WithDims(const Tensor& source, Dims dims) {
+  LATHE_RETURN_IF_ERROR(CheckShape(dims));
   LATHE_ASSIGN_OR_RETURN(const int64_t count, ir::CheckedElementCount(dims));
   if (count != source.num_elements()) {
     return InvalidInput("shape [{}] does not hold the {} elements of [{}]", fmt::join(dims, ","),

@@ -36,7 +36,7 @@ StatusOr<Plan> MakePlan(const Call& call) {
       plan.result.push_back(plan.kept[i]);
       continue;
     }
-    plan.count *= plan.kept[i];
+    plan.count = Product(std::array{plan.count, plan.kept[i]});
     plan.kept[i] = 1;
     if (keep) plan.result.push_back(1);
   }

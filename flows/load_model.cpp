@@ -12,16 +12,14 @@ namespace {
 constexpr int64_t kOldestEmittedOpset = 11;
 constexpr int64_t kNewestEmittedOpset = 22;
 
-// Which form of a quantised model this is, as a clause ("is a deploy model already: ..."), and what
+// Why a model of this form is not taken, as a clause ("is a deploy model already: ..."), and what
 // to do; empty for a float model.
-struct QuantizedForm {
+struct Refusal {
   std::string what;
-  std::string hint;
-  bool is_modified = false;
+  std::string_view hint;
 };
 
-QuantizedForm DescribeForm(const ir::Model& model) {
-  const passes::RecognizedForm recognized = passes::RecognizeForm(model);
+Refusal RefusalOf(const passes::RecognizedForm& recognized) {
   const std::string evidence = recognized.Evidence();
   switch (recognized.form) {
     case passes::ModelForm::kFloat:
@@ -35,32 +33,34 @@ QuantizedForm DescribeForm(const ir::Model& model) {
               "run it with 'lathe run', or start from the float model"};
     case passes::ModelForm::kModified:
       return {"is a modified model already: " + evidence,
-              "finish it with 'lathe save' and its record", true};
+              "finish it with 'lathe save' and its record"};
     case passes::ModelForm::kIntermediate:
       return {"holds operators of a quantisation run: " + evidence, "start from the float model"};
   }
   return {};
 }
 
-Status Refuse(const QuantizedForm& form, const std::string& path) {
-  if (form.what.empty()) return OkStatus();
-  Status status = WithContext(InvalidInput("the model {}", form.what), ErrorContext::kFile, path);
-  return WithContext(std::move(status), ErrorContext::kHint, form.hint);
+Status Refuse(const passes::RecognizedForm& form, const std::string& path) {
+  const Refusal refusal = RefusalOf(form);
+  if (refusal.what.empty()) return OkStatus();
+  Status status =
+      WithContext(InvalidInput("the model {}", refusal.what), ErrorContext::kFile, path);
+  return WithContext(std::move(status), ErrorContext::kHint, refusal.hint);
 }
 
 }  // namespace
 
 StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) {
   LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
-  const QuantizedForm form = DescribeForm(*model);
-  if (!form.is_modified) LATHE_RETURN_IF_ERROR(Refuse(form, path));
+  const passes::RecognizedForm form = passes::RecognizeForm(*model);
+  if (form.form != passes::ModelForm::kModified) LATHE_RETURN_IF_ERROR(Refuse(form, path));
   return model;
 }
 
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
   LoadedModel loaded;
   LATHE_ASSIGN_OR_RETURN(loaded.model, frontends::ImportOnnx(path));
-  LATHE_RETURN_IF_ERROR(Refuse(DescribeForm(*loaded.model), path));
+  LATHE_RETURN_IF_ERROR(Refuse(passes::RecognizeForm(*loaded.model), path));
   const auto prepared = RunPasses(*loaded.model, passes::kPreparePipeline);
   if (!prepared.ok()) return WithContext(prepared.status(), ErrorContext::kFile, path);
 

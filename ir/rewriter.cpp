@@ -218,6 +218,13 @@ void Rewriter::Erase(Node& node) {
   DropNode(node);
 }
 
+void Rewriter::TruncateOutputs(Node& node, size_t count) {
+  if (count >= node.outputs_.size()) return;
+  for (size_t i = count; i < node.outputs_.size(); ++i) DropValue(*node.outputs_[i]);
+  node.outputs_.resize(count);
+  NotifyChanged(node);
+}
+
 void Rewriter::EraseInitializer(Value& value) {
   value.graph_->initializers_erased_ = true;
   if (value.kind() == Value::Kind::kGraphInput) {

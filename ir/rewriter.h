@@ -104,6 +104,8 @@ class Rewriter {
 
   // ---- Removing ----
 
+  // Drops the outputs from `count` on, which must have no uses. O(dropped).
+  void TruncateOutputs(Node& node, size_t count);
   // The node's outputs must have no uses. O(operands + outputs + nodes of its bodies).
   void Erase(Node& node);
   // Must have no uses; of a graph input, removes the default. O(1); the next look at the graph's

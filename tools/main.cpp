@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -85,16 +86,22 @@ Status Main(int argc, char** argv) {
 }  // namespace
 }  // namespace lathe::tools
 
+constexpr std::string_view kNoOutput = "standard output cannot be written";
+
 int main(int argc, char** argv) {
   try {
     const lathe::Status status = lathe::tools::Main(argc, argv);
     if (!status.ok()) lathe::tools::PrintError(lathe::FormatError(status));
     // A summary that could not be written (a full disk, a closed pipe) is a failure too.
     if (std::fflush(stdout) != 0 && status.ok()) {
-      lathe::tools::PrintError("standard output cannot be written");
+      lathe::tools::PrintError(kNoOutput);
       return 1;
     }
     return lathe::tools::ExitStatus(status);
+  } catch (const std::system_error&) {
+    // What fmt throws when it cannot write; nothing else throws it.
+    lathe::tools::PrintError(kNoOutput);
+    return 1;
   } catch (const std::exception& exception) {
     lathe::tools::PrintError(fmt::format("internal error: {}", exception.what()));
     return 1;

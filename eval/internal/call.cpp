@@ -29,14 +29,31 @@ StatusOr<std::optional<std::vector<int64_t>>> Call::IntsOf(std::string_view attr
 Status Call::CheckSize(ElementType type, std::span<const int64_t> dims) const {
   LATHE_ASSIGN_OR_RETURN(const size_t bytes, ir::CheckedByteSize(type, dims));
   if (bytes > max_result_bytes) {
-    return InvalidInput("the result would take {} bytes, {} are allowed", bytes, max_result_bytes);
+    return absl::ResourceExhaustedError(
+        fmt::format("the result would take {} bytes, {} are allowed", bytes, max_result_bytes));
+  }
+  return CheckShape(dims);
+}
+
+Status CheckShape(std::span<const int64_t> dims) {
+  if (dims.size() > kMostDimensions) {
+    return Unsupported("tensors of {} dimensions are not evaluated, at most {} are", dims.size(),
+                       kMostDimensions);
+  }
+  // Only beside an extent of 0 can one be larger than the memory that holds the elements.
+  const bool is_empty = std::ranges::find(dims, 0) != dims.end();
+  if (is_empty && std::ranges::any_of(dims, [](int64_t dim) { return dim > kMostEmptyExtent; })) {
+    return Unsupported("empty tensors of extents like [{}] are not evaluated",
+                       fmt::join(dims, ","));
   }
   return OkStatus();
 }
 
 int64_t Product(std::span<const int64_t> dims) {
   int64_t product = 1;
-  for (const int64_t dim : dims) product *= dim;
+  for (const int64_t dim : dims) {
+    if (__builtin_mul_overflow(product, dim, &product)) product = INT64_MAX;
+  }
   return product;
 }
 
@@ -60,6 +77,10 @@ StatusOr<int64_t> Axis(int64_t axis, size_t rank) {
 }
 
 StatusOr<std::vector<int64_t>> Axes(std::vector<int64_t> axes, size_t rank) {
+  if (rank > kMostDimensions) {
+    return Unsupported("tensors of {} dimensions are not evaluated, at most {} are", rank,
+                       kMostDimensions);
+  }
   for (int64_t& axis : axes) {
     LATHE_ASSIGN_OR_RETURN(axis, Axis(axis, rank));
     if (std::count(axes.data(), &axis, axis) > 0)

@@ -38,7 +38,7 @@ struct Call {
   // Axes or the like, which older operator sets keep in an attribute and newer ones in input `i`;
   // nothing when neither is there.
   StatusOr<std::optional<std::vector<int64_t>>> IntsOf(std::string_view attribute, size_t i) const;
-  // Errors: the result would be too large; an extent is negative.
+  // Errors: the result would be too large (ResourceExhausted); an extent is negative; CheckShape's.
   Status CheckSize(ElementType type, std::span<const int64_t> dims) const;
 };
 
@@ -165,7 +165,14 @@ inline Results One(StatusOr<Tensor> tensor) {
 }
 
 // --- Shapes
+// Work and memory go with the elements, unless a shape is made to defeat that: more dimensions, and
+// along an empty tensor longer extents, than this are not evaluated.
+constexpr size_t kMostDimensions = 1024;
+constexpr int64_t kMostEmptyExtent = int64_t{1} << 20;
+Status CheckShape(std::span<const int64_t> dims);
+
 inline Dims DimsOf(const Tensor& tensor) { return {tensor.dims().begin(), tensor.dims().end()}; }
+// Of extents, INT64_MAX where it would be larger (next to an extent of 0 somewhere else).
 int64_t Product(std::span<const int64_t> dims);
 // Of a dense row-major tensor, in elements.
 std::vector<int64_t> Strides(std::span<const int64_t> dims);

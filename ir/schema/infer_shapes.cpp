@@ -71,6 +71,7 @@ class Inferencer {
 
  private:
   Tensor Constant(const Value& value) const;
+  bool IsKnown(const Node& node, const Scope& scope) const;
   void InferNode(const Node& node, Scope& scope);
   bool InferByOperator(const Node& node, Scope& scope, class NodeContext& context);
   void InferCall(const Node& node, const Function& function, Scope& scope);
@@ -441,8 +442,14 @@ const onnx::OpSchema* Inferencer::Schema(const Scope& scope, const Node& node) {
   return it->second;
 }
 
-// Deploy graphs put integers into these operators; what comes out is the accumulator.
-bool Accumulates(const Node& node) {
+// Deploy graphs put narrow integers into these operators, which ONNX's own do not take; what comes
+// out is the accumulator. Wider integers are ONNX's: MatMul and Gemm of int64 give int64.
+bool Accumulates(const Node& node, ElementType operand) {
+  if (!IsInteger(operand)) return false;
+  for (const ElementType wide :
+       {ElementType::kInt32, ElementType::kInt64, ElementType::kUint32, ElementType::kUint64}) {
+    if (operand == wide) return false;
+  }
   for (const std::string_view op : {"Conv", "ConvTranspose", "Gemm", "MatMul", "AveragePool"}) {
     if (node.Is(op)) return true;
   }
@@ -462,7 +469,20 @@ bool Inferencer::InferByOperator(const Node& node, Scope& scope, NodeContext& co
   return true;
 }
 
+// All there is to know about the results is known. Not of integers that may be a shape: their
+// values are of interest.
+bool Inferencer::IsKnown(const Node& node, const Scope& scope) const {
+  if (node.has_bodies()) return false;
+  return std::ranges::all_of(node.outputs(), [&](const Value* output) {
+    const Type& type = *TypeOf(scope, *output);
+    return type.is_tensor() && type.element != ElementType::kUndefined && type.has_rank() &&
+           std::ranges::all_of(*type.shape, &Dim::is_known) &&
+           (type.rank() > 1 || !IsShapeElement(type.element));
+  });
+}
+
 void Inferencer::InferNode(const Node& node, Scope& scope) {
+  if (options_.skip_known && !scope.is_call && IsKnown(node, scope)) return;
   const auto function = functions_.find(std::tuple(node.domain(), node.op(), node.overload()));
   if (function != functions_.end()) {
     InferCall(node, *function->second, scope);
@@ -479,8 +499,7 @@ void Inferencer::InferNode(const Node& node, Scope& scope) {
     if (!context.Inferred(body)) InferGraph(*body, scope);
   }
   const Value* first = node.input(0);
-  const bool accumulates =
-      first != nullptr && Accumulates(node) && IsInteger(TypeOf(scope, *first)->element);
+  const bool accumulates = first != nullptr && Accumulates(node, TypeOf(scope, *first)->element);
   for (size_t i = 0; i < node.num_outputs(); ++i) {
     const Type* type = FromTypeProto(model_, context.output(i));
     if (accumulates && type->is_tensor()) {
@@ -552,6 +571,12 @@ void Inferencer::InferGraph(const Graph& graph, Scope& scope) {
 
 // ---- The model ----
 
+// The file says what the main graph gives.
+bool IsDeclaredOutput(const Value& value) {
+  return value.is_graph_output() && value.graph()->owner() == nullptr &&
+         value.graph()->function() == nullptr && value.type().kind != Type::Kind::kUnknown;
+}
+
 void Inferencer::Commit(const Scope& scope) {
   for (ValueId id = 0; id < model_.value_id_end(); ++id) {
     Value* value = model_.FindValue(id);
@@ -559,6 +584,7 @@ void Inferencer::Commit(const Scope& scope) {
     if (value == nullptr || value->name().empty()) continue;
     const auto it = scope.types.find(id);
     if (it == scope.types.end() || it->second == value->type_ref()) continue;
+    if (!options_.list_types && IsDeclaredOutput(*value)) continue;
     rewriter_.SetType(*value, it->second);
     ++result_.changed;
   }

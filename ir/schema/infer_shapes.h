@@ -15,8 +15,12 @@ struct InferShapesOptions {
   // node) is an error instead of an entry in `conflicts`.
   bool strict = false;
   // Give every named result of the main graph and its bodies a value_info entry, so that an
-  // exported file shows the types.
+  // exported file shows the types. Without it, the graph's outputs keep the types that are
+  // declared.
   bool list_types = false;
+  // Leave out operators whose results are known down to the last extent: nothing can be learnt
+  // about them, but contradictions are not found.
+  bool skip_known = false;
 };
 
 struct ShapeConflict {
@@ -38,8 +42,9 @@ struct InferShapesResult {
 // so that a Reshape by computed extents is understood. Symbols stay symbols. Unknown operators and
 // unknown inputs leave results unknown; that is no error. Reads constants of at most 4096 elements,
 // and only those that decide a shape. The results of Conv, ConvTranspose, Gemm, MatMul and
-// AveragePool of integers, which deploy graphs have, are the accumulators: int32.
-// O(nodes), plus the bodies of local functions once a call. Errors: a contradiction when strict.
+// AveragePool of integers of 16 bits or fewer, which deploy graphs have, are the accumulators:
+// int32. O(nodes), plus the bodies of local functions once a call. Errors: a contradiction when
+// strict.
 StatusOr<InferShapesResult> InferShapes(Rewriter& rewriter, const InferShapesOptions& options = {});
 
 }  // namespace lathe::ir

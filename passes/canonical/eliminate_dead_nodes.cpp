@@ -4,6 +4,8 @@
 #include <iterator>
 #include <vector>
 
+#include "lathe/ir/schema/operator_schema.h"
+#include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/core/facts.h"
 
 namespace lathe::passes {
@@ -27,6 +29,10 @@ A node is removed when
 - none of its outputs is used.
 (A node without outputs is there for what it does, as an observer is.)
 
+A result of a node that stays is omitted when
+- it is unused, and optional in the operator's definition (the indices of MaxPool, the last state of an LSTM);
+- the operator is not BatchNormalization, whose number of results once said whether it was in training.
+
 An initializer is removed when
 - nothing uses it, and
 - it is not the default of a graph input (the input is part of the model's interface).
@@ -39,6 +45,20 @@ bool HasOutputs(const ir::Node& node) { return node.num_outputs() != 0; }
 bool AllOutputsUnused(const ir::Node& node) {
   return std::ranges::none_of(node.outputs(),
                               [](const ir::Value* output) { return output->has_uses(); });
+}
+
+// The results that may be omitted, by index; empty when the operator is unknown.
+std::vector<bool> OptionalOutputs(const ir::Node& node) {
+  std::vector<bool> optional(node.num_outputs(), false);
+  if (node.Is("BatchNormalization")) return optional;
+  const bool onnx = node.domain().empty() || node.domain_text() == "ai.onnx";
+  const int64_t version = onnx ? OpsetOf(node) : node.model().OpsetVersion(node.domain_text());
+  const auto schema = ir::LookupSchema(node.domain_text(), node.op_text(), version);
+  if (!schema) return optional;
+  for (size_t i = 0; i < std::min(optional.size(), schema->outputs.size()); ++i) {
+    optional[i] = schema->outputs[i].optional;
+  }
+  return optional;
 }
 
 bool IsUnusedConstant(const ir::Value& initializer) {
@@ -55,8 +75,9 @@ class Sweeper {
       if (HasOutputs(*node) && AllOutputsUnused(*node)) {
         rewriter_.Erase(*node);
         Removed("nodes", 1);
-      } else if (node->has_bodies()) {
-        SweepBodies(*node);
+      } else {
+        if (node->num_outputs() > 1) OmitOutputs(*node);
+        if (node->has_bodies()) SweepBodies(*node);
       }
       node = previous;
     }
@@ -66,6 +87,27 @@ class Sweeper {
   bool changed() const { return changed_; }
 
  private:
+  void OmitOutputs(ir::Node& node) {
+    const auto is_used = [](const ir::Value* output) { return output->has_uses(); };
+    const auto is_spare = [](const ir::Value* output) {
+      return !output->has_uses() && !output->name().empty();
+    };
+    if (std::ranges::none_of(node.outputs(), is_spare)) return;
+    const std::vector<bool> optional = OptionalOutputs(node);
+    size_t omitted = 0;
+    for (size_t i = 0; i < node.num_outputs(); ++i) {
+      if (!optional[i] || !is_spare(node.output(i))) continue;
+      rewriter_.Rename(*node.output(i), {});
+      ++omitted;
+    }
+    if (omitted == 0) return;
+    // Those behind the last that is left need no empty name.
+    size_t count = node.num_outputs();
+    while (!is_used(node.output(count - 1)) && node.output(count - 1)->name().empty()) --count;
+    rewriter_.TruncateOutputs(node, count);
+    Removed("results", omitted);
+  }
+
   void SweepBodies(ir::Node& owner) {
     for (ir::Graph* body : owner.bodies()) Sweep(*body);
     const size_t before = owner.captures().size();
@@ -109,6 +151,7 @@ const PassDescriptor& EliminateDeadNodesPass() {
       .options = {},
       .statistics = {{"nodes", "nodes removed"},
                      {"initializers", "initializers removed"},
+                     {"results", "optional results omitted"},
                      {"captures", "captures of bodies removed"}},
       .requires_facts = {},
       .establishes = {},

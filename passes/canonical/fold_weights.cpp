@@ -6,6 +6,8 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "lathe/eval/evaluate.h"
+#include "lathe/passes/canonical/constant_folding.h"
+#include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
 
@@ -38,11 +40,6 @@ Conditions:
   comes from.
 )";
 
-// Growth that is allowed: results of up to kAlwaysAllowed bytes, above that kGrowth times the
-// constants.
-constexpr size_t kAlwaysAllowed = size_t{1} << 20;
-constexpr size_t kGrowth = 4;
-
 // Operands of the node that are weights, biases or parameters. Those that are missing are null.
 std::vector<ir::Use*> WeightOperands(ir::Node& node) {
   std::vector<size_t> indices;
@@ -68,12 +65,6 @@ std::vector<ir::Use*> WeightOperands(ir::Node& node) {
     }
   }
   return operands;
-}
-
-bool InFunction(const ir::Graph& graph) {
-  const ir::Graph* top = &graph;
-  while (top->parent() != nullptr) top = top->parent();
-  return top->function() != nullptr;
 }
 
 // What the operand's constant really is: behind captures and Identity nodes.
@@ -122,34 +113,13 @@ class Folder {
       context_.Count("left");
       return nullptr;
     }
-    ir::Rewriter& rewriter = context_.rewriter();
     const std::string name(value.name_text());
-    ir::Value* constant = nullptr;
-    // A graph's output has to be a node's result; that use keeps the computation.
-    std::vector<ir::Use*> uses;
-    bool stays = false;
-    for (ir::Use& use : value.uses()) {
-      if (use.user()->is_return()) {
-        stays = true;
-      } else {
-        uses.push_back(&use);
-      }
-    }
-    if (!stays) {
-      // The constant takes the name; other results may keep the node.
-      const ir::Name taken = value.name();
-      rewriter.Rename(value, context_.model().UniqueValueName(name + ".computed"));
-      constant = &rewriter.AddInitializer(*value.graph(), taken, *std::move(tensor));
-    } else {
-      constant = &rewriter.CreateInitializer(*value.graph(), name, *std::move(tensor));
-    }
-    for (ir::Use* use : uses) rewriter.ReplaceUse(*use, constant);
+    ir::Value& constant = ReplaceByConstant(context_.rewriter(), value, *std::move(tensor));
     context_.Applied(user, fmt::format("'{}' is a constant now, computed by {} nodes before", name,
                                        nodes.size()));
     context_.Count("folded");
-    EraseIfUnused(rewriter, value);
     changed_ = true;
-    return constant;
+    return &constant;
   }
 
   // Takes Identity nodes between the initializer and the operand away if they serve this operand
@@ -249,8 +219,7 @@ class Folder {
     if (unknown != nodes.end()) {
       return eval::Evaluate(**unknown, {}).status();
     }
-    const eval::EvaluateOptions limits = {.max_result_bytes =
-                                              std::max(kAlwaysAllowed, kGrowth * source_bytes)};
+    const eval::EvaluateOptions limits = {.max_result_bytes = AllowedBytes(source_bytes)};
     // How often each intermediate value is still needed, so that it goes after its last use.
     absl::flat_hash_map<ir::ValueId, int> needed;
     for (const ir::Node* node : nodes) {

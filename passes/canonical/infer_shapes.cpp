@@ -21,7 +21,11 @@ Conditions:
   node contradicts itself, the declared type stays and a remark says so (with `strict`: an error);
 - operators nobody knows, and inputs of unknown shape, leave shapes unknown, which is a fact and no error.
 
-With `list` (the default) an exported file shows the types, as entries of the graph's value_info.
+With `skip-known`, operators whose results are known down to the last extent are left out: a second run costs
+little then, but finds no contradictions.
+
+With `list` (the default) an exported file shows the types, as entries of the graph's value_info, and the graph's outputs get the
+more precise types. Without it nothing shows in the file.
 )";
 
 // Entries that other tools see.
@@ -35,6 +39,7 @@ StatusOr<bool> Run(PassContext& context) {
   ir::InferShapesOptions options;
   options.strict = context.options().Get<bool>("strict");
   options.list_types = context.options().Get<bool>("list");
+  options.skip_known = context.options().Get<bool>("skip-known");
   const size_t listed_before = CountListedTypes(context.model());
   LATHE_ASSIGN_OR_RETURN(const ir::InferShapesResult result,
                          ir::InferShapes(context.rewriter(), options));
@@ -55,7 +60,8 @@ const PassDescriptor& InferShapesPass() {
       .summary = "Work out element types and shapes of all values",
       .description = kDescription,
       .options = {{"strict", "make a contradiction an error", false},
-                  {"list", "list the types in the graph's value_info", true}},
+                  {"list", "list the types in the graph's value_info", true},
+                  {"skip-known", "leave out what is known down to the last extent", false}},
       .statistics = {{"refined", "values whose type became more precise"},
                      {"unknown", "results whose rank stays unknown"},
                      {"conflicts", "contradictions found"}},

@@ -248,7 +248,7 @@ StatusOr<bool> PassManager::RunFixpoint(const PipelineItem& group, const std::st
   for (int64_t round = 1;; ++round) {
     const size_t first = state.report.passes.size();
     LATHE_ASSIGN_OR_RETURN(const bool changed,
-                           RunItems(group.items, fmt::format("{}#{}.", position, round), state));
+                           RunGroup(group, fmt::format("{}#{}", position, round), state));
     if (!changed) return round > 1;
     if (round < most_rounds) continue;
     // The last round changed something, so a pass of it did.

@@ -121,7 +121,6 @@ StatusOr<const PassDescriptor*> PassRegistry::FindItem(std::string_view name) co
 StatusOr<const PassDescriptor*> PassRegistry::Find(std::string_view name) const {
   if (const auto it = passes_.find(name); it != passes_.end()) return &it->second;
   std::vector<std::string_view> names;
-  names.reserve(passes_.size());
   for (const auto& [key, pass] : passes_) names.push_back(key);
   const std::string hint = DidYouMean(name, names);
   return NotFound("there is no pass {}{}{}", Quoted(name), hint.empty() ? "" : "; ", hint);
@@ -129,7 +128,6 @@ StatusOr<const PassDescriptor*> PassRegistry::Find(std::string_view name) const 
 
 std::vector<const PassDescriptor*> PassRegistry::All() const {
   std::vector<const PassDescriptor*> result;
-  result.reserve(passes_.size());
   for (const auto& [name, pass] : passes_) result.push_back(&pass);
   return result;
 }

@@ -80,7 +80,6 @@ StatusOr<bool> Run(PassContext& context) {
       if (each.name == layer.name) chosen = &each;
     }
     if (chosen == nullptr) continue;
-    changed = true;
     if (layer.weight == nullptr) {
       quant::LayerRecord& entry = RecordOf(*record, layer.name);
       entry.scale_w = {1.0f};
@@ -89,6 +88,8 @@ StatusOr<bool> Run(PassContext& context) {
       continue;
     }
     const Status status = QuantizeLayer(context, layer, *chosen, *record);
+    // Rounding or the lost mark; of a ConvTranspose only the scales are recorded.
+    changed |= !status.ok() || !layer.node->Is("ConvTranspose");
     if (status.ok()) {
       context.Count("layers");
       continue;

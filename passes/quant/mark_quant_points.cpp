@@ -37,6 +37,16 @@ void ClearMarks(ir::Rewriter& rewriter, ir::Graph& graph) {
   }
 }
 
+// What a mark is, place by place: equal lists before and after mean that nothing changed.
+std::vector<ir::Name> Marks(ir::Graph& graph) {
+  std::vector<ir::Name> marks;
+  for (ir::Node& node : graph.nodes()) {
+    for (const ir::Use& use : node.operands()) marks.push_back(use.annotation());
+    marks.push_back(node.FindAttribute("op_data_type") == nullptr ? ir::Name() : node.op());
+  }
+  return marks;
+}
+
 // Names of the layers to mark, in no particular order.
 StatusOr<std::vector<std::string>> WantedLayers(const PassContext& context) {
   std::vector<std::string> names;
@@ -91,6 +101,7 @@ void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
 StatusOr<bool> Run(PassContext& context) {
   ir::Model& model = context.model();
   LATHE_ASSIGN_OR_RETURN(const std::vector<std::string> names, WantedLayers(context));
+  const std::vector<ir::Name> before = Marks(model.graph());
   ClearMarks(context.rewriter(), model.graph());
   const auto index = IndexNodes(model);
   for (const std::string& name : names) {
@@ -106,7 +117,7 @@ StatusOr<bool> Run(PassContext& context) {
     Mark(context.rewriter(), std::get<QuantLayer>(inspected));
     context.Count("layers");
   }
-  return !names.empty();
+  return Marks(model.graph()) != before;
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ void WriteJpeg(const std::string& path, int width, int height,
   ASSERT_EQ(tjCompress2(handle, samples.data(), width, 0, height, TJPF_RGB, &bytes, &size,
                         TJSAMP_444, 95, 0),
             0);
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<char*>(bytes), size);
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<char*>(bytes), static_cast<std::streamsize>(size));
   tjFree(bytes);
   tjDestroy(handle);
 }

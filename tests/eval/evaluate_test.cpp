@@ -325,6 +325,26 @@ TEST_F(Evaluator, Quantisation) {
             "QuantizeLinear: NaN has no quantised value");
 }
 
+TEST_F(Evaluator, ShapesMadeToDefeatLimits) {
+  const int64_t huge = int64_t{1} << 40;
+  const Tensor empty = Tensor::Of<float>({0, huge}, std::vector<float>{});
+  const std::string refusal = "empty tensors of extents like [0,1099511627776] are not evaluated";
+  EXPECT_EQ(Error("Neg", {empty}), "Neg: " + refusal);
+  EXPECT_EQ(Error("Slice", {empty, Ints({0}), Ints({1})}), "Slice: " + refusal);
+  const Tensor none = Tensor::Of<float>({0, 1}, std::vector<float>{});
+  EXPECT_EQ(Error("Expand", {none, Ints({0, huge})}), "Expand: " + refusal);
+  EXPECT_EQ(Error("Reshape", {none, Ints({0, huge})}), "Reshape: " + refusal);
+  EXPECT_EQ(Error("ConstantOfShape", {Ints({0, huge})}), "ConstantOfShape: " + refusal);
+  std::vector<int64_t> axes(2000);
+  for (size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<int64_t>(i);
+  EXPECT_EQ(Error("Unsqueeze", {Tensor::Scalar<float>(1), Ints(axes)}),
+            "Unsqueeze: tensors of 2000 dimensions are not evaluated, at most 1024 are");
+  EXPECT_EQ(Error("Reshape", {Tensor::Scalar<float>(1), Ints(std::vector<int64_t>(2000, 1))}),
+            "Reshape: tensors of 2000 dimensions are not evaluated, at most 1024 are");
+  options_.max_result_bytes = 3;
+  EXPECT_EQ(Run("Neg", {Floats({1})}).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST_F(Evaluator, WhatIsUnknownOrTooLarge) {
   const auto unknown = Run("Conv", {});
   EXPECT_EQ(FormatError(unknown.status()), "node 'n': operator Conv is not evaluated");

@@ -104,6 +104,24 @@ TEST_F(InferShapesTest, DefaultsDecideShapesBeforeIrVersion4) {
   EXPECT_EQ(Show(*reshape.output()), "f32 6 1");
 }
 
+TEST_F(InferShapesTest, NarrowIntegersAccumulate) {
+  struct Case {
+    ElementType operand;
+    const char* want;
+  };
+  for (const auto& [operand, want] :
+       {Case{ElementType::kInt8, "i32 N 2"}, Case{ElementType::kInt16, "i32 N 2"},
+        Case{ElementType::kInt32, "i32 N 2"}, Case{ElementType::kInt64, "i64 N 2"},
+        Case{ElementType::kUint64, "u64 N 2"}, Case{ElementType::kFloat32, "f32 N 2"}}) {
+    const std::string name(ElementTypeName(operand));
+    Value& x = In(name + ".x", operand, {n_, Dim::Known(3)});
+    Value& y = In(name + ".y", operand, {Dim::Known(3), Dim::Known(2)});
+    Node& product = Op(rewriter_, graph_, "MatMul", name, {&x, &y});
+    EXPECT_TRUE(Infer().conflicts.empty()) << name;
+    EXPECT_EQ(Show(*product.output()), want);
+  }
+}
+
 TEST_F(InferShapesTest, UnknownIsNoError) {
   Value& x = In("x", ElementType::kFloat32, {Dim::Known(2)});
   Node& strange = Op(rewriter_, graph_, "NoSuchOperator", "strange", {&x});

@@ -29,7 +29,7 @@ TEST(OptCommand, RunsAPipelineAndSaysWhatItDid) {
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out,
             "#  pass                  result\n"
-            "1  eliminate-identity    changed: identities 1\n"
+            "1  eliminate-identity    changed: removed 1\n"
             "2  eliminate-dead-nodes  changed: nodes 1\n"
             "b.onnx: 2 nodes, 4 before\n");
   EXPECT_EQ(result.err, "");
@@ -44,9 +44,9 @@ TEST(OptCommand, RoundsOfAFixpointAreSummedUp) {
                         "fuse-conv-bn,fixpoint(eliminate-identity,fixpoint(fuse-conv-bn))"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out,
-            "#      pass                result\n"
-            "1      fuse-conv-bn        unchanged\n"
-            "2.1    eliminate-identity  changed in 1 of 2 rounds: identities 1\n"
+            "    #  pass                result\n"
+            "    1  fuse-conv-bn        unchanged\n"
+            "  2.1  eliminate-identity  changed in 1 of 2 rounds: removed 1\n"
             "2.2.1  fuse-conv-bn        unchanged in 2 rounds\n"
             "b.onnx: 3 nodes, 4 before\n");
 }
@@ -70,7 +70,7 @@ TEST(OptCommand, JsonIsOneObject) {
   ASSERT_FALSE(json.is_discarded()) << result.out;
   EXPECT_EQ(json.dump(), R"({"model":"a.onnx","output":"b.onnx","changed":true,"nodes_before":4,)"
                          R"("nodes_after":3,"passes":[{"position":"1","pass":"eliminate-identity",)"
-                         R"("changed":true,"statistics":{"identities":1,"dropouts":0},"remarks":[)"
+                         R"("changed":true,"statistics":{"removed":1},"remarks":[)"
                          R"({"kind":"applied","node":"same","message":"drop-identity"}]}]})");
 }
 
@@ -84,8 +84,8 @@ TEST(OptCommand, TimingIsToldWhenAskedFor) {
   // Allocations are not counted under a sanitizer.
   const std::string measures = " *[0-9.]+ +[0-9.]+ +([0-9]+|-) +([0-9.]+ k?B|-) +[0-9.]+ MB  ";
   EXPECT_THAT(result.out,
-              MatchesRegex("#    pass                result\n"
-                           "1.1  eliminate-identity  changed: identities 1\n"
+              MatchesRegex("  #  pass                result\n"
+                           "1.1  eliminate-identity  changed: removed 1\n"
                            "wall ms  CPU ms  allocations  allocated  peak memory  pass\n" +
                            measures + "pipeline\n" + measures + "  1 phase\n" + measures +
                            "    1.1 eliminate-identity\n[^\n]*\n"));

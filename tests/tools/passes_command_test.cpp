@@ -36,7 +36,7 @@ TEST(PassesCommand, DescribesOne) {
 TEST(PassesCommand, PipelinesAndGroupsAreListedToo) {
   const TestFolder folder;
   EXPECT_THAT(RunLathe(folder, {"passes"}).out,
-              testing::AllOf(HasSubstr("\nprepare   Bring weights and names into the form"),
+              testing::AllOf(HasSubstr("\nprepare       Bring weights and names into the form"),
                              HasSubstr("\nfixpoint(...)  passes that run in turn until")));
   const LatheResult one = RunLathe(folder, {"passes", "prepare"});
   EXPECT_EQ(one.status, 0) << one.err;

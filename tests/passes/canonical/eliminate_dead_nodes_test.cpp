@@ -47,6 +47,30 @@ TEST(EliminateDeadNodes, OneUsedOutputKeepsANode) {
   EXPECT_EQ(net.graph().num_nodes(), 1u);
 }
 
+TEST(EliminateDeadNodes, UnusedOptionalResultsAreOmitted) {
+  GraphBuilder net;
+  ir::Value* x = net.Input("x");
+  ir::Node* lstm = net.Node("LSTM", "l", {x, net.Init("w", {1}), net.Init("r", {1})}, {}, 3);
+  net.Output(lstm->output(1));
+  const PassReport report = Eliminate(net);
+  EXPECT_EQ(Statistic(report, "results"), 2);
+  // The last one goes, the first leaves its place empty.
+  ASSERT_EQ(lstm->num_outputs(), 2u);
+  EXPECT_TRUE(lstm->output(0)->name().empty());
+  EXPECT_EQ(lstm->output(1)->name_text(), "l.output1");
+  EXPECT_FALSE(Eliminate(net).changed);
+}
+
+TEST(EliminateDeadNodes, ResultsThatSayWhatIsComputedStay) {
+  GraphBuilder net;
+  ir::Node* norm = net.Node("BatchNormalization", "b", {net.Input("x")}, {}, 3);
+  ir::Node* custom = net.Node("Custom", "c", {norm->output()}, {}, 2);
+  net.Output(custom->output());
+  EXPECT_FALSE(Eliminate(net).changed);
+  EXPECT_EQ(norm->num_outputs(), 3u);
+  EXPECT_EQ(custom->num_outputs(), 2u);
+}
+
 TEST(EliminateDeadNodes, ANodeWithoutOutputsStays) {
   GraphBuilder net;
   ir::Value* a = net.Op("Relu", "a", {net.Input("x")});

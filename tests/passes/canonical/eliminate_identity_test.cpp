@@ -25,8 +25,7 @@ TEST(EliminateIdentity, ChainsGoInOneRun) {
   net.Output(net.Op("Add", "y", {d, b}));
   const PassReport report = Eliminate(net);
   EXPECT_TRUE(report.changed);
-  EXPECT_EQ(Statistic(report, "identities"), 2);
-  EXPECT_EQ(Statistic(report, "dropouts"), 1);
+  EXPECT_EQ(Statistic(report, "removed"), 3);
   EXPECT_EQ(Listing(net.graph()), "a = Relu(x)\ny = Add(a, a)\nreturn y\n");
   ExpectUnchanged(net);
 }
@@ -70,13 +69,7 @@ TEST(EliminateIdentity, WhatTheResultKnewIsKept) {
 TEST(EliminateIdentity, StaysBetweenInputAndOutput) {
   GraphBuilder net;
   net.Output(net.Op("Identity", "y", {net.Input("x")}));
-  const PassReport report = Eliminate(net);
-  EXPECT_FALSE(report.changed);
-  EXPECT_EQ(Listing(net.graph()), "y = Identity(x)\nreturn y\n");
-  ASSERT_EQ(report.remarks.size(), 1u);
-  EXPECT_EQ(report.remarks[0].message,
-            "drop-identity: node 'y': condition 'no graph output loses its producer' does not "
-            "hold");
+  ExpectUnchanged(net);
 }
 
 TEST(EliminateIdentity, StaysBetweenConstantAndOutput) {

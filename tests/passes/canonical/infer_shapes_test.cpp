@@ -46,6 +46,42 @@ TEST(InferShapes, ListsTypesUnlessToldNotTo) {
   EXPECT_TRUE(RunPass(unlisted.model(), "infer-shapes").changed);
 }
 
+TEST(InferShapes, WhatIsKnownCanBeLeftOut) {
+  ConvNet net;
+  net.rewriter().SetType(
+      *net.conv, net.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, {1, 8, 77, 77})));
+  // The declared shape is wrong, and the Relu after it follows it.
+  const PassReport report = RunPass(net.model(), "infer-shapes{skip-known=true}");
+  EXPECT_EQ(Statistic(report, "refined"), 1);
+  EXPECT_EQ(Statistic(report, "conflicts"), 0);
+  EXPECT_THAT(StaticShape(*net.y), ElementsAre(1, 8, 77, 77));
+  EXPECT_FALSE(RunPass(net.model(), "infer-shapes{skip-known=true}").changed);
+  EXPECT_EQ(Statistic(RunPass(net.model(), "infer-shapes"), "conflicts"), 1);
+}
+
+TEST(InferShapes, ValuesOfKnownShapesAreStillFollowed) {
+  GraphBuilder net;
+  ir::Value* x = net.Input("x", {2, 3, 4});
+  ir::Value* shape = net.Op("Shape", "s", {x});
+  RunPass(net.model(), "infer-shapes");
+  ir::Value* y = net.Op("Reshape", "y", {net.Input("z", {24}), shape});
+  net.Output(y);
+  EXPECT_TRUE(RunPass(net.model(), "infer-shapes{skip-known=true}").changed);
+  EXPECT_THAT(StaticShape(*y), ElementsAre(2, 3, 4));
+}
+
+TEST(InferShapes, DeclaredOutputsStayUnlessTypesAreListed) {
+  for (const bool list : {false, true}) {
+    ConvNet net;
+    const ir::Type* declared =
+        net.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, std::nullopt));
+    net.rewriter().SetType(*net.y, declared);
+    EXPECT_TRUE(RunPass(net.model(), fmt::format("infer-shapes{{list={}}}", list)).changed);
+    EXPECT_EQ(net.y->type_ref() == declared, !list);
+    EXPECT_THAT(StaticShape(*net.conv), ElementsAre(1, 8, 2, 2));
+  }
+}
+
 TEST(InferShapes, OmittedOutputsAreNoValues) {
   GraphBuilder net;
   ir::Node* gru = net.Node(

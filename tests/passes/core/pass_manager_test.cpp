@@ -307,7 +307,9 @@ TEST_F(PassManagerTest, InBodiesTheMainGraphIsNotVisited) {
 
 TEST_F(PassManagerTest, TheSecondRoundOfAFixpointNeedsItsFactsToo) {
   Add(Establishing("calibrate", facts::kCalibrated));
-  Add(Requiring("lower", facts::kCalibrated));
+  PassDescriptor lower = Requiring("lower", facts::kCalibrated);
+  lower.preserves = {facts::kCalibrated};
+  Add(lower);
   Add(Sample("rough", ClaimChange));
   EXPECT_TRUE(Run("calibrate,fixpoint{max=1}(lower,rough)").ok());
   EXPECT_TRUE(Run("fixpoint{max=2}(calibrate,lower,rough)").ok());

@@ -1,0 +1,22 @@
+// Questions about the elements of constants.
+#pragma once
+
+#include "lathe/ir/value.h"
+
+namespace lathe::passes {
+
+enum class Element {
+  kZero,          // of floats +0.0
+  kNegativeZero,  // of floats -0.0; of integers 0
+  kOne,
+  kAllBitsSet,  // of integers
+  kLowest,      // -infinity, or the smallest integer
+  kHighest,     // infinity, or the largest integer
+};
+
+// Whether every element has exactly this value: float32, float64, float16, bfloat16, bool and
+// integers of at least 8 bits; false for other types (and where the type has no such value) and for
+// data that cannot be read. A tensor without elements has it. O(elements), up to the first other.
+bool AllElementsAre(const ir::Tensor& tensor, Element element);
+
+}  // namespace lathe::passes

@@ -1,0 +1,140 @@
+#include "lathe/passes/fusion/fuse_affine_after.h"
+
+#include "lathe/passes/canonical/hand_on.h"
+#include "lathe/passes/canonical/visit_nodes.h"
+#include "lathe/passes/core/facts.h"
+#include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/fusion/linear_layer.h"
+#include "lathe/support/quoted.h"
+
+namespace lathe::passes {
+namespace {
+
+constexpr std::string_view kDescription = R"(
+Folds Mul, Add, Sub and Div with a constant that follow a Conv, ConvTranspose, Gemm or MatMul into its weight and
+bias:
+
+    %a = Conv(%x, %w, %b)          %y = Conv(%x, %w', %b')
+    %m = Mul(%a, %s)
+    %y = Add(%m, %t)
+
+    w'[c] = w[c] * s[c]      b'[c] = b[c] * s[c] + t[c]
+
+per output channel c. A chain of them is folded at once, in double, and rounded once. A missing bias is 0 and
+becomes the initializer `<layer>.bias`.
+
+Conditions, for each operator of the chain:
+- nothing else reads the value that it changes;
+- its other operand is a constant of f32 or f16 with one value, or one for each output channel;
+- Div divides by the constant, and what is added finds a bias: MatMul has none.
+For the layer:
+- weight, and bias if there is one, are constants of f32 or f16, the bias one value a channel (Gemm's `beta` goes
+  into it); it is not in a local function;
+- the new weight and bias are finite.
+A weight or bias that others use as well is copied first; the others keep theirs.
+)";
+
+// The operator that alone reads the value, and through which operand; null when it is no candidate.
+ir::Node* NextAffine(const ir::Value& value, size_t* operand) {
+  if (!value.has_one_use()) return nullptr;
+  const ir::Use& use = *value.first_use();
+  ir::Node& user = *use.user();
+  if (user.is_return() || !IsAffineOperator(user) || user.num_inputs() != 2) return nullptr;
+  const ir::Value* other = user.input(1 - use.index());
+  if (other == nullptr || !other->ConstantTensor()) return nullptr;
+  *operand = use.index();
+  return &user;
+}
+
+// The layer computes what the last of the chain did, and takes its place.
+void TakePlace(PassContext& context, ir::Node& layer, const std::vector<ir::Node*>& chain) {
+  ir::Rewriter& rewriter = context.rewriter();
+  std::vector<ir::Origin> origins = {layer.origin()};
+  for (const ir::Node* node : chain) origins.push_back(node->origin());
+  rewriter.SetOrigin(layer, context.model().MergeOrigins(origins));
+  ir::Value& last = *chain.back()->output();
+  // The layer's result is read by the chain alone, so it can take any name.
+  HandOn(rewriter, last, *layer.output());
+  EraseIfUnused(rewriter, last);
+}
+
+// Returns whether anything changed.
+StatusOr<bool> FoldFollowing(PassContext& context, ir::Node& node) {
+  size_t operand = 0;
+  ir::Node* first = NextAffine(*node.output(), &operand);
+  if (first == nullptr) return false;
+  const auto missed = [&](const ir::Node& where, const std::string& reason) {
+    context.Missed(where,
+                   fmt::format("not folded into {}: {}", Quoted(node.display_name()), reason));
+  };
+  LinearLayer layer;
+  if (const auto refusal = InspectLinearLayer(node, &layer)) {
+    missed(*first, *refusal);
+    return false;
+  }
+  const ChannelAxis axis = {static_cast<size_t>(layer.outputs.channels()), layer.axes_behind,
+                            layer.output_rank};
+  ChannelAffine all = ChannelAffine::Identity(axis.channels);
+  std::vector<ir::Node*> chain;
+  for (ir::Node* next = first; next != nullptr; next = NextAffine(*next->output(), &operand)) {
+    ChannelAffine step;
+    LATHE_ASSIGN_OR_RETURN(std::optional<std::string> refusal,
+                           ReadAffine(*next, operand, axis, &step));
+    if (!refusal && step.shifts() && !layer.takes_bias) refusal = "MatMul has no bias";
+    if (refusal) {
+      missed(*next, *refusal);
+      break;
+    }
+    all.Then(step);
+    chain.push_back(next);
+  }
+  if (chain.empty()) return false;
+  LATHE_ASSIGN_OR_RETURN(const std::optional<std::string> refusal,
+                         FoldAfter(context.rewriter(), layer, all));
+  if (refusal) {
+    missed(*first, *refusal);
+    return false;
+  }
+  for (const ir::Node* next : chain) {
+    context.Applied(node, fmt::format("folded {}", Quoted(next->display_name())));
+  }
+  context.Count("folded", static_cast<int64_t>(chain.size()));
+  TakePlace(context, node, chain);
+  return true;
+}
+
+StatusOr<bool> Run(PassContext& context) {
+  bool changed = false;
+  Status status;
+  VisitNodes(context.model(), [&](ir::Node& node) {
+    if (!status.ok() || !IsLinearLayer(node)) return;
+    const StatusOr<bool> folded = FoldFollowing(context, node);
+    if (!folded.ok()) {
+      status = WithContext(folded.status(), ErrorContext::kNode, node.display_name());
+    } else if (*folded) {
+      changed = true;
+    }
+  });
+  LATHE_RETURN_IF_ERROR(status);
+  return changed;
+}
+
+}  // namespace
+
+const PassDescriptor& FuseAffineAfterPass() {
+  static const PassDescriptor kPass = {
+      .name = "fuse-affine-after",
+      .summary = "Fold Mul, Add, Sub and Div after a layer into its weights",
+      .description = kDescription,
+      .options = {},
+      .statistics = {{"folded", "operators folded into the layer before them"}},
+      .requires_facts = {},
+      .establishes = {},
+      // Not conv-bn-fused: a BatchNormalization may stand next to its convolution now.
+      .preserves = {facts::kShapesInferred, facts::kWeightsFolded, facts::kSparsityApplied},
+      .run = Run,
+  };
+  return kPass;
+}
+
+}  // namespace lathe::passes
