@@ -62,20 +62,6 @@ std::vector<RewriteRule> CleanUpRules() {
       {"times-one",
        Op("Mul", {Any(kX), Constant().ScalarEquals(1).OfRank(0)}).AnyOrder().Returns(0, inside),
        TakeInput},
-      {"fuse-activation",
-       Op({"Relu", "Clip", "LeakyRelu", "Sigmoid"},
-          {Pattern({"Conv", "Gemm", "MatMul", "Add", "BatchNormalization"})
-               .Bind(kInner)
-               .Returns(0, Any(kX))
-               .OnlyConsumerIsMatch(),
-           Rest(Optional(Any()))})
-           .Returns(0, inside),
-       [](const Match& match, PassContext& context) {
-         const std::string fused =
-             fmt::format("{}{}", match[kInner].op_text(), match.root().op_text());
-         context.rewriter().SetOperator(match[kInner], fused, "fused");
-         return TakeInput(match, context);
-       }},
       {"constant-to-initializer",
        Op("Constant")
            .Returns(0, Any(kX)
@@ -118,6 +104,10 @@ class Computation {
     if (value == nullptr) return "-";
     value = value->Resolve();
     const ir::Node* node = value->producer();
+    if (const ir::Tensor constant = value->ConstantTensor()) {
+      return fmt::format("{}[{}]", ir::ElementTypeName(constant.element_type()),
+                         fmt::join(constant.dims(), ", "));
+    }
     if (node == nullptr) return std::string(value->name_text());
     if (!numbers_.contains(node)) AddNode(*node);
     return fmt::format("%{}.{}", numbers_[node], value->index());
