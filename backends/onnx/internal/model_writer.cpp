@@ -159,8 +159,8 @@ class ModelWriter {
     for (const ir::ValueInfo& info : graph.value_info()) {
       if (info.value == nullptr) {
         message.AddMessage(number, WriteValueInfo(Text(info.name), *info.type, info.notes.get()));
-      } else if (!info.value->erased()) {
-        // Values that were removed since leave their entry behind.
+      } else if (!info.value->erased() && !NameOf(info.value).empty()) {
+        // Values that were removed or omitted since leave their entry behind.
         message.AddMessage(number, WriteValue(*info.value));
       }
     }

@@ -78,6 +78,26 @@ TEST(SerializeOnnx, SkipsTheEntryOfAnErasedValue) {
   EXPECT_EQ(parsed.graph().node_size(), 0);
 }
 
+TEST(SerializeOnnx, SkipsTheEntryOfAnOmittedOutput) {
+  const auto model = Import(ModelWithGraph(R"pb(
+    name: "g"
+    input { name: "x" }
+    node { op_type: "MaxPool" input: "x" output: "y" output: "places" }
+    value_info {
+      name: "places"
+      type { tensor_type { elem_type: 7 } }
+    }
+    output { name: "y" }
+  )pb"));
+  ASSERT_TRUE(model.ok());
+  ir::Rewriter(**model).Rename(*(*model)->graph().first_node()->output(1), {});
+  const auto message = backends::SerializeOnnx(**model);
+  ASSERT_TRUE(message.ok());
+  onnx::ModelProto parsed;
+  ASSERT_TRUE(parsed.ParseFromString(*message));
+  EXPECT_EQ(parsed.graph().value_info_size(), 0);
+}
+
 TEST(SerializeOnnx, WritesTheNewNameInsideBodies) {
   const auto model = Import(ModelWithGraph(R"pb(
     name: "g"
