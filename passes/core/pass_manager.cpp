@@ -5,7 +5,6 @@
 #include <exception>
 #include <map>
 #include <optional>
-#include <ranges>
 
 #include "lathe/support/nearest_names.h"
 #include "lathe/support/quoted.h"
@@ -83,6 +82,11 @@ void ListSteps(const std::vector<PipelineItem>& items, const std::string& prefix
       ListSteps(item.items, position, steps);
     }
   }
+}
+
+// What starts last ends first. Not std::views::reverse, which clang 14 does not compile.
+std::vector<PassObserver*> LastFirst(const std::vector<PassObserver*>& observers) {
+  return {observers.rbegin(), observers.rend()};
 }
 
 }  // namespace
@@ -179,7 +183,7 @@ Status PassManager::CheckOrder(const PassRegistry& registry) const {
 StatusOr<PipelineReport> PassManager::Run(const Resources& resources) {
   State state(*model_, resources);
   Status outcome = RunObserved(state);
-  for (PassObserver* observer : options_.observers | std::views::reverse) {
+  for (PassObserver* observer : LastFirst(options_.observers)) {
     const Status ended = observer->RunEnds(state.report, outcome);
     if (outcome.ok()) outcome = ended;
   }
@@ -236,7 +240,7 @@ StatusOr<bool> PassManager::RunGroup(const PipelineItem& group, const std::strin
   const GroupPoint point{position, name};
   for (PassObserver* observer : options_.observers) observer->GroupStarts(point);
   LATHE_ASSIGN_OR_RETURN(const bool changed, RunItems(group.items, position + ".", state));
-  for (PassObserver* observer : options_.observers | std::views::reverse) {
+  for (PassObserver* observer : LastFirst(options_.observers)) {
     observer->GroupEnds(point);
   }
   return changed;
@@ -278,7 +282,7 @@ StatusOr<bool> PassManager::RunPass(const PipelineItem& item, const std::string&
     LATHE_RETURN_IF_ERROR(observer->BeforePass(point));
   }
   Status status = CallPass(item, state.rewriter, state.resources, state.bodies_only, report);
-  for (PassObserver* observer : options_.observers | std::views::reverse) {
+  for (PassObserver* observer : LastFirst(options_.observers)) {
     if (status.ok()) status = observer->AfterPass(point, report);
   }
   if (!status.ok()) {

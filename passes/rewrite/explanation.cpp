@@ -41,8 +41,7 @@ void Explanation::Start(const PassContext& context, const ir::Node& node, bool a
 
 std::vector<Explanation::Visit> Explanation::visits() const {
   std::vector<Visit> visits = visits_;
-  const auto repeated = std::ranges::unique(visits);
-  visits.erase(repeated.begin(), repeated.end());
+  visits.erase(std::unique(visits.begin(), visits.end()), visits.end());
   return visits;
 }
 
