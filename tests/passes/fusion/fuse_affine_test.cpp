@@ -168,7 +168,9 @@ TEST(FuseAffineAfter, AGraphOutputKeepsItsType) {
       ir::Type::Tensor(ir::ElementType::kFloat32, ir::Shape{ir::Dim::Symbol("batch"), {}, {}, {}}));
   net.rewriter().SetType(*y, type);
   net.Output(y);
-  ExpectFolded(net, "fuse-affine-after", 1, "y = Conv(x, w, b)\nreturn y\n");
+  // Without infer-shapes, which would make more of the type.
+  EXPECT_EQ(Statistic(RunPass(net.model(), "fuse-affine-after"), "folded"), 1);
+  EXPECT_EQ(Listing(net.graph()), "y = Conv(x, w, b)\nreturn y\n");
   EXPECT_EQ(net.graph().outputs()[0].value()->type_ref(), type);
 }
 
