@@ -55,7 +55,7 @@ TEST_F(TimingTest, MeasuresTimeAllocationsAndMemory) {
   EXPECT_EQ(timing.tree().allocations->count, 7);
   ASSERT_TRUE(passes[1].peak_memory);
   EXPECT_GT(*passes[1].peak_memory, 200'000'000);
-  EXPECT_EQ(timing.tree().peak_memory, passes[1].peak_memory);
+  EXPECT_GE(timing.tree().peak_memory, passes[1].peak_memory);
 }
 
 TEST_F(TimingTest, WhatAFailureCutOffEndsWithTheRun) {
