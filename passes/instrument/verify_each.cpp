@@ -3,7 +3,7 @@
 namespace lathe::passes {
 
 Status VerifyEach::AfterPass(const PassPoint& point, const PassReport& /*report*/) {
-  const Status valid = check_(point.model);
+  Status valid = check_(point.model);
   if (valid.ok()) return valid;
   return InternalError("leaves a broken model: {}", FormatError(valid));
 }

@@ -1,9 +1,10 @@
 #include "lathe/passes/rewrite/constant_equals.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <cstddef>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -15,8 +16,12 @@ namespace {
 
 template <typename T>
 bool AllAre(std::span<const std::byte> bytes, T wanted) {
+  // Bit by bit: zero has two signs.
+  const auto pattern = std::bit_cast<std::array<std::byte, sizeof(T)>>(wanted);
   for (size_t i = 0; i + sizeof(T) <= bytes.size(); i += sizeof(T)) {
-    if (std::memcmp(bytes.data() + i, &wanted, sizeof(T)) != 0) return false;
+    if (!std::equal(pattern.begin(), pattern.end(), bytes.begin() + static_cast<ptrdiff_t>(i))) {
+      return false;
+    }
   }
   return true;
 }
