@@ -115,25 +115,19 @@ void Convert(PassContext& context, ir::Node& bn, const Affine& affine) {
 }
 
 StatusOr<bool> Run(PassContext& context) {
-  bool changed = false;
-  Status status;
-  VisitNodes(context.model(), [&](ir::Node& node) {
-    if (!status.ok() || !node.Is("BatchNormalization") || node.num_outputs() == 0) return;
+  return EditNodes(context.model(), [&](ir::Node& node) -> StatusOr<bool> {
+    if (!node.Is("BatchNormalization") || node.num_outputs() == 0) return false;
     Affine affine;
-    const StatusOr<std::optional<std::string>> refusal = Refusal(node, &affine);
-    if (!refusal.ok()) {
-      status = WithContext(refusal.status(), ErrorContext::kNode, node.display_name());
-    } else if (*refusal) {
-      context.Missed(node, **refusal);
-    } else {
-      context.Applied(node, "written as Mul and Add");
-      context.Count("converted");
-      Convert(context, node, affine);
-      changed = true;
+    LATHE_ASSIGN_OR_RETURN(const std::optional<std::string> refusal, Refusal(node, &affine));
+    if (refusal) {
+      context.Missed(node, *refusal);
+      return false;
     }
+    context.Applied(node, "written as Mul and Add");
+    context.Count("converted");
+    Convert(context, node, affine);
+    return true;
   });
-  LATHE_RETURN_IF_ERROR(status);
-  return changed;
 }
 
 }  // namespace

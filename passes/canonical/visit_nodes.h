@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lathe/ir/model.h"
+#include "lathe/support/status.h"
 
 namespace lathe::passes {
 
@@ -22,6 +23,25 @@ template <typename Visit>
 void VisitNodes(ir::Model& model, const Visit& visit) {
   VisitNodes(model.graph(), visit);
   for (const auto& function : model.functions()) VisitNodes(function->body(), visit);
+}
+
+// The same with a visitor that returns whether it changed something, as StatusOr<bool>. Returns
+// whether any did. After the first error, which gets the node's name, no node is visited.
+template <typename Edit>
+StatusOr<bool> EditNodes(ir::Model& model, const Edit& edit) {
+  bool changed = false;
+  Status status;
+  VisitNodes(model, [&](ir::Node& node) {
+    if (!status.ok()) return;
+    const StatusOr<bool> edited = edit(node);
+    if (!edited.ok()) {
+      status = WithContext(edited.status(), ErrorContext::kNode, node.display_name());
+    } else if (*edited) {
+      changed = true;
+    }
+  });
+  LATHE_RETURN_IF_ERROR(status);
+  return changed;
 }
 
 }  // namespace lathe::passes

@@ -104,19 +104,10 @@ StatusOr<bool> FoldFollowing(PassContext& context, ir::Node& node) {
 }
 
 StatusOr<bool> Run(PassContext& context) {
-  bool changed = false;
-  Status status;
-  VisitNodes(context.model(), [&](ir::Node& node) {
-    if (!status.ok() || !IsLinearLayer(node)) return;
-    const StatusOr<bool> folded = FoldFollowing(context, node);
-    if (!folded.ok()) {
-      status = WithContext(folded.status(), ErrorContext::kNode, node.display_name());
-    } else if (*folded) {
-      changed = true;
-    }
+  return EditNodes(context.model(), [&](ir::Node& node) -> StatusOr<bool> {
+    if (!IsLinearLayer(node)) return false;
+    return FoldFollowing(context, node);
   });
-  LATHE_RETURN_IF_ERROR(status);
-  return changed;
 }
 
 }  // namespace
