@@ -7,6 +7,7 @@
 
 #include "lathe/passes/canonical/copy_graph.h"
 #include "lathe/passes/canonical/operands.h"
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
 
@@ -86,13 +87,10 @@ class Inliner {
  public:
   explicit Inliner(PassContext& context) : context_(context), names_(context.model()) {}
 
-  void Walk(ir::Graph& graph) {
-    for (ir::Node* node = graph.first_node(); node != nullptr;) {
-      for (ir::Graph* body : node->bodies()) Walk(*body);
-      ir::Node* next = node->next();
-      if (node->Is("Loop")) Visit(*node);
-      node = next;
-    }
+  void Run() {
+    VisitNodesInnerFirst(context_.model(), [this](ir::Node& node) {
+      if (node.Is("Loop")) Visit(node);
+    });
   }
 
   bool changed() const { return changed_; }
@@ -237,8 +235,7 @@ class Inliner {
 
 StatusOr<bool> Run(PassContext& context) {
   Inliner inliner(context);
-  inliner.Walk(context.model().graph());
-  for (const auto& function : context.model().functions()) inliner.Walk(function->body());
+  inliner.Run();
   return inliner.changed();
 }
 

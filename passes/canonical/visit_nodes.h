@@ -25,8 +25,27 @@ void VisitNodes(ir::Model& model, const Visit& visit) {
   for (const auto& function : model.functions()) VisitNodes(function->body(), visit);
 }
 
-// The same with a visitor that returns whether it changed something, as StatusOr<bool>. Returns
-// whether any did. After the first error, which gets the node's name, no node is visited.
+// Calls visit(node) for the nodes of the bodies first and then for their node, which `visit` may
+// erase, as it may what comes before it. O(nodes).
+template <typename Visit>
+void VisitNodesInnerFirst(ir::Graph& graph, const Visit& visit) {
+  for (ir::Node* node = graph.first_node(); node != nullptr;) {
+    for (ir::Graph* body : node->bodies()) VisitNodesInnerFirst(*body, visit);
+    ir::Node* next = node->next();
+    visit(*node);
+    node = next;
+  }
+}
+
+// The same for the main graph and all local functions.
+template <typename Visit>
+void VisitNodesInnerFirst(ir::Model& model, const Visit& visit) {
+  VisitNodesInnerFirst(model.graph(), visit);
+  for (const auto& function : model.functions()) VisitNodesInnerFirst(function->body(), visit);
+}
+
+// As VisitNodes, with a visitor that returns whether it changed something, as StatusOr<bool>.
+// Returns whether any did. After the first error, which gets the node's name, no node is visited.
 template <typename Edit>
 StatusOr<bool> EditNodes(ir::Model& model, const Edit& edit) {
   bool changed = false;
