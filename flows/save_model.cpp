@@ -78,12 +78,15 @@ StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::
   const std::vector<std::string> calibrated = {std::string(passes::facts::kCalibrated)};
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::kLoweringPipeline, resources, calibrated).status());
+  // A model whose only layers are LSTM and GRU does not show it.
+  const std::vector<std::string> lowered = {std::string(passes::facts::kAscendLowered)};
   SavedModels saved;
   saved.deploy = model->Clone();
-  LATHE_RETURN_IF_ERROR(RunPasses(*saved.deploy, passes::kDeployPipeline, resources).status());
+  LATHE_RETURN_IF_ERROR(
+      RunPasses(*saved.deploy, passes::kDeployPipeline, resources, lowered).status());
   saved.fake_quant = std::move(model);
   LATHE_RETURN_IF_ERROR(
-      RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources).status());
+      RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources, lowered).status());
   return saved;
 }
 
