@@ -12,9 +12,7 @@ namespace {
 Status CheckSupported(const quant::QuantSettings& settings) {
   for (const quant::LayerSettings& layer : settings.layers) {
     std::string_view what;
-    if (layer.type == quant::LayerType::kLstm || layer.type == quant::LayerType::kGru) {
-      what = "LSTM and GRU layers";
-    } else if (layer.ada) {
+    if (layer.ada) {
       what = "ada_quantize";
     } else if (layer.dmq_balancer_param) {
       what = "dmq_balancer";

@@ -1,6 +1,7 @@
 #include "lathe/flows/save_model.h"
 
 #include "lathe/flows/run_passes.h"
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
@@ -34,16 +35,16 @@ quant::RecordKind KindOf(const passes::QuantLayer& layer) {
 // shared).
 quant::RecordNetwork NetworkOf(const ir::Model& model) {
   quant::RecordNetwork network;
-  for (ir::Node& node : model.graph().nodes()) {
+  passes::VisitNodes(model.graph(), [&](ir::Node& node) {
     auto inspected = passes::InspectLayer(node);
     if (const auto* layer = std::get_if<passes::QuantLayer>(&inspected)) {
       network.layers.push_back({layer->name, KindOf(*layer), layer->channels, layer->cin});
-      continue;
+      return;
     }
     auto& other = std::get<passes::NotALayer>(inspected);
     if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", other.type);
     network.others.push_back({passes::LayerName(node), other.type, other.reason});
-  }
+  });
   return network;
 }
 
@@ -53,15 +54,10 @@ Status CheckSupported(const quant::Record& record, const quant::RecordNetwork& n
   for (const quant::RecordLayer& layer : network.layers) {
     const quant::LayerRecord* entry = record.Find(layer.name);
     if (entry == nullptr || quant::HasNoFactors(*entry)) continue;
-    std::string_view what;
-    if (layer.kind == quant::RecordKind::kLstm || layer.kind == quant::RecordKind::kGru) {
-      what = "LSTM and GRU layers";
-    } else if (!entry->tensor_balance_factor.empty()) {
-      what = "layers with tensor_balance_factor";
-    }
-    if (what.empty()) continue;
-    return WithContext(Unsupported("{} cannot be lowered by this version", what),
-                       ErrorContext::kNode, layer.name);
+    if (entry->tensor_balance_factor.empty()) continue;
+    return WithContext(
+        Unsupported("layers with tensor_balance_factor cannot be lowered by this version"),
+        ErrorContext::kNode, layer.name);
   }
   return OkStatus();
 }

@@ -22,13 +22,15 @@ stands for:
     w  ->  clamp(round(w / scale[c])) * scale[c]
 
 so that activations are observed behind the weights they will meet (the reference's 4.1). Weights of
-ConvTranspose stay as they are, as in the reference; their scales are recorded all the same.
+ConvTranspose stay as they are, as in the reference; their scales are recorded all the same. So do W and R of
+LSTM and GRU while activations are observed; the option `recurrent` rounds them too, for the modified model.
 
 A layer whose weight is not finite loses its marks, stays float, and is reported.
 )";
 
 void Unmark(ir::Rewriter& rewriter, const QuantLayer& layer) {
-  for (ir::Use* use : {layer.activation, layer.weight, layer.bias}) {
+  for (ir::Use* use :
+       {layer.activation, layer.weight, layer.bias, layer.hidden, layer.recurrence}) {
     if (use != nullptr) rewriter.SetAnnotation(*use, {});
   }
   rewriter.RemoveAttribute(*layer.node, "op_data_type");
@@ -46,25 +48,55 @@ quant::LayerRecord& RecordOf(quant::Record& record, const std::string& layer) {
   return entry.value.emplace();
 }
 
+// Whether the weight is replaced by its rounded values: activations of a recurrent layer and of a
+// ConvTranspose are observed behind the weights as they are.
+bool Rounds(const PassContext& context, const QuantLayer& layer) {
+  if (layer.is_recurrent()) return context.options().Get<bool>("recurrent");
+  return !layer.node->Is("ConvTranspose");
+}
+
+struct RoundedWeight {
+  std::vector<float> scales;
+  ir::Tensor values;
+};
+
+StatusOr<RoundedWeight> Round(const QuantLayer& layer, const ir::Use& weight,
+                              const quant::LayerSettings& settings) {
+  const ir::Tensor tensor = weight.value()->ConstantTensor();
+  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
+  const quant::WeightLayout layout =
+      layer.Layout(weight, settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
+  RoundedWeight rounded;
+  LATHE_ASSIGN_OR_RETURN(rounded.scales, quant::ArqScales(values, layout, settings.weight_bits));
+  LATHE_RETURN_IF_ERROR(
+      quant::FakeQuantizeWeights(values, layout, rounded.scales, settings.weight_bits, values));
+  rounded.values = FloatTensor(tensor.element_type(), tensor.dims(), values);
+  return rounded;
+}
+
 // Scales into the record and, unless the reference leaves the weight alone, rounded values into the
 // graph.
 Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
                      const quant::LayerSettings& settings, quant::Record& record) {
-  const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
-  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
-  const quant::WeightLayout layout = layer.Layout(settings.channel_wise);
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> scales,
-                         quant::ArqScales(values, layout, settings.weight_bits));
+  LATHE_ASSIGN_OR_RETURN(RoundedWeight weight, Round(layer, *layer.weight, settings));
+  RoundedWeight recurrence;
+  if (layer.is_recurrent()) {
+    LATHE_ASSIGN_OR_RETURN(recurrence, Round(layer, *layer.recurrence, settings));
+  }
   quant::LayerRecord& entry = RecordOf(record, layer.name);
-  entry.scale_w = scales;
-  entry.offset_w.assign(scales.size(), 0);
+  entry.offset_w.assign(weight.scales.size(), 0);
+  entry.scale_w = std::move(weight.scales);
+  entry.offset_r.assign(recurrence.scales.size(), 0);
+  entry.scale_r = std::move(recurrence.scales);
   entry.act_type = fmt::format("INT{}", settings.activation_bits);
   entry.wts_type = fmt::format("INT{}", settings.weight_bits);
-  if (layer.node->Is("ConvTranspose")) return OkStatus();
-  LATHE_RETURN_IF_ERROR(
-      quant::FakeQuantizeWeights(values, layout, scales, settings.weight_bits, values));
-  SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
-                   FloatTensor(tensor.element_type(), tensor.dims(), values));
+  if (!Rounds(context, layer)) return OkStatus();
+  SetConstantInput(context.rewriter(), *layer.node, layer.weight->index(),
+                   std::move(weight.values));
+  if (layer.is_recurrent()) {
+    SetConstantInput(context.rewriter(), *layer.node, layer.recurrence->index(),
+                     std::move(recurrence.values));
+  }
   return OkStatus();
 }
 
@@ -88,8 +120,8 @@ StatusOr<bool> Run(PassContext& context) {
       continue;
     }
     const Status status = QuantizeLayer(context, layer, *chosen, *record);
-    // Rounding or the lost mark; of a ConvTranspose only the scales are recorded.
-    changed |= !status.ok() || !layer.node->Is("ConvTranspose");
+    // Rounding or the lost mark.
+    changed |= !status.ok() || Rounds(context, layer);
     if (status.ok()) {
       context.Count("layers");
       continue;
@@ -109,7 +141,7 @@ const PassDescriptor& FakeQuantizeWeightsPass() {
       .summary =
           "Round the weights of marked layers to their quantised values and record their scales",
       .description = kDescription,
-      .options = {},
+      .options = {{"recurrent", "round the weights of LSTM and GRU too", false}},
       .statistics = {{"layers", "layers whose weight was rounded"}},
       .requires_facts = {facts::kQuantPointsMarked},
       .establishes = {facts::kWeightsRounded},

@@ -127,7 +127,7 @@ Status Builder::Recurrent(const ir::Node& node) {
   LATHE_ASSIGN_OR_RETURN(layer.reversed, Directions(node));
   LATHE_ASSIGN_OR_RETURN(layer.quant_x, ReadSide(node, "x"));
   LATHE_ASSIGN_OR_RETURN(layer.quant_h, ReadSide(node, "h"));
-  layer.linear_before_reset = node.IntAttribute("linear_before_reset", 0) != 0;
+  layer.linear_before_reset = node.IntAttribute("linear_before_reset", 1) != 0;
   layer.input_forget = node.IntAttribute("input_forget", 0) != 0;
   layer.clip = node.FloatAttribute("clip", -1.0f);
   LATHE_RETURN_IF_ERROR(Expect(node, *node.input(0), Domain::kFloat));

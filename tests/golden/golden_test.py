@@ -20,12 +20,9 @@ LATHE, SOURCE, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.a
 GOLDEN = pathlib.Path(os.environ.get("LATHE_SHARED_DIR") or SOURCE.parent / "shared") / "golden"
 
 # What the driver does not do yet, with the one line it must say: (calibrate, save); None: it works.
-LOWER_RNN = "record.txt: node 'rnn': LSTM and GRU layers cannot be lowered by this version"
 CALIBRATE = "node '{}': {} cannot be calibrated by this version (leave the layer out with --skip-layer)"
 LOWER_DMQ = "record.txt: node '{}': layers with tensor_balance_factor cannot be lowered by this version"
 REFUSED = {
-    "ptq_gru": (CALIBRATE.format("rnn", "LSTM and GRU layers"), LOWER_RNN),
-    "ptq_lstm": (CALIBRATE.format("rnn", "LSTM and GRU layers"), LOWER_RNN),
     "ptq_lenet_ada": (CALIBRATE.format("conv1", "ada_quantize"), None),
     "ptq_mlp_dmq": (CALIBRATE.format("l1", "dmq_balancer"), LOWER_DMQ.format("l1")),
     "ptq_mobilenet_dmq": (CALIBRATE.format("stem", "dmq_balancer"), LOWER_DMQ.format("stem")),
