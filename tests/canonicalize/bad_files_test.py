@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 OPTIONS = arguments(__doc__)
 WORK = pathlib.Path(OPTIONS.work)
 SECONDS = 20  # of CPU: how long that is on a busy machine says nothing
-KIBIBYTES = 512 * 1024  # more than a sound file needs
+KIBIBYTES = int(sys.argv[4]) * 1024  # more than a sound file needs
 F32, I64 = np.float32, np.int64
 
 
