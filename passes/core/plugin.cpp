@@ -66,6 +66,7 @@ Status Load(const std::string& path, PassRegistry& registry) {
 }  // namespace
 
 Status LoadPassPlugin(const std::string& path, PassRegistry& registry) {
+  if (path.empty()) return InvalidInput("the name of a plugin is empty");
   Status status;
   // Nothing that a plugin throws may get further.
   try {

@@ -85,6 +85,7 @@ TEST(Plugin, FilesThatAreNone) {
   EXPECT_EQ(error("text.so"), "lathe: error: text.so: cannot be loaded: file too short\n");
   WriteFile(folder / "long.so", std::string(10000, 'x'));
   EXPECT_EQ(error("long.so"), "lathe: error: long.so: cannot be loaded: invalid ELF header\n");
+  EXPECT_EQ(error(""), "lathe: error: the name of a plugin is empty\n");
   const std::string unrelated = PluginPath("no_plugin");
   EXPECT_EQ(error(unrelated), "lathe: error: " + unrelated +
                                   ": has no function LathePassPlugin: it is no plugin of Lathe\n");

@@ -158,7 +158,9 @@ Status Run(const OptOptions& options, const GlobalOptions& global) {
   ir::Model& model = *loaded;
   const size_t nodes_before = CountNodes(model);
   PassObservers observers(options.observers, job.assume);
-  LATHE_ASSIGN_OR_RETURN(Explain explain, Explain::Of(options.explain, model));
+  StatusOr<Explain> explained = Explain::Of(options.explain, model);
+  if (!explained.ok()) return AtPlace(explained.status(), "--explain");
+  Explain& explain = *explained;
   LATHE_ASSIGN_OR_RETURN(
       const passes::PipelineReport report,
       RunObserved(*std::move(pipeline), registry, model, job.assume, observers, explain));
@@ -181,7 +183,7 @@ Status Run(const OptOptions& options, const GlobalOptions& global) {
     PrintJson(summary);
     return OkStatus();
   }
-  explain.Print(report);
+  explain.Print(report, /*all_passes=*/true);
   PrintReport(report, global.verbosity > 0);
   if (timing) PrintTiming(*observers.timing());
   fmt::print("{}{}{} nodes, {} before\n", options.output, options.output.empty() ? "" : ": ",
@@ -219,8 +221,10 @@ void AddOptCommand(CLI::App& app, GlobalOptions& global) {
       ->type_name("FACT")
       ->allow_extra_args(false);
   command
-      ->add_option("--explain", options->explain,
-                   "Print every rule that was tried on this node, and why it fitted or did not")
+      ->add_option(
+          "--explain", options->explain,
+          "Print every rule that was tried on this node, or on the one that computes a value "
+          "of this name, and why it fitted or did not")
       ->type_name("NODE");
   CLI::Option* bisect =
       command
