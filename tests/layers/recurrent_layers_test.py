@@ -156,6 +156,40 @@ class Recurrent(LayerTest):
             for entry in self.record.values():
                 self.assertEqual((entry["act_type"], entry["wts_type"]), types)
 
+    def test_four_bit_activations_are_refused_before_any_work(self):
+        net = Net()
+        net.add("LSTM")
+        self.quantise_all(net)
+        self.done("config", "ptq", "net.onnx", "-o", "config.json")
+        config = json.loads((self.folder / "config.json").read_text())
+        config["rnn"]["activation_quant_params"]["num_bits"] = 4
+        (self.folder / "config.json").write_text(json.dumps(config))
+        self.refused("config.json: layer 'rnn', activation_quant_params: num_bits is 4: "
+                     "LSTM takes 8- or 16-bit activations",
+                     "quantize", "net.onnx", "--config", "config.json", "-d", "b0.npz", "-o", "other/net")  # fmt: skip
+
+    def test_other_algorithms(self):
+        net = Net()
+        for op in GATES:
+            net.add(op, op)
+        self.quantise_all(net, "batch_num: 2\ncommon_config: { hfmg_quantize: { num_of_bins: 1024 } }")
+        self.check_all(net)
+        self.quantise_all(net, "batch_num: 2\nfakequant_precision_mode: FORCE_FP16_QUANT")
+        self.check_all(net)
+        for entry in self.record.values():
+            for scale in (entry["scale_d"], entry["scale_h"]):
+                self.assertEqual(scale, F(np.float16(scale)))
+
+    def test_sequences_of_any_length(self):
+        net = Net()
+        net.add("LSTM")
+        given, net.inputs["rnn.x"] = dict(net.inputs), ["steps", 2, 6]
+        data = [{name: random(*([3 + 4 * i, 2, 6] if name == "rnn.x" else shape), seed=i) for name, shape in given.items()}
+                for i in range(2)]  # fmt: skip
+        summary = self.quantise_all(net, data=data)
+        self.assertEqual(summary["layers"]["quantized"], ["rnn"])
+        self.check_all(net)
+
     def test_what_stays_float(self):
         """The limits of the reference, one by one; another layer of the net is quantised."""
         net, reasons = Net(), {}
