@@ -4,7 +4,6 @@
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
-#include "lathe/quant/config/record_check.h"
 
 namespace lathe::flows {
 namespace {
@@ -30,9 +29,26 @@ quant::RecordKind KindOf(const passes::QuantLayer& layer) {
   return layer.node->Is("Gemm") ? quant::RecordKind::kGemm : quant::RecordKind::kMatMul;
 }
 
-// Every node a record may name (node-level rules: unlike configuration, not whether weights are
-// shared).
-quant::RecordNetwork NetworkOf(const ir::Model& model) {
+// Entries that this version cannot lower are refused; lowering them in part would give a wrong
+// model.
+Status CheckSupported(const quant::Record& record, const quant::RecordNetwork& network) {
+  for (const quant::RecordLayer& layer : network.layers) {
+    const quant::LayerRecord* entry = record.Find(layer.name);
+    if (entry == nullptr || quant::HasNoFactors(*entry)) continue;
+    std::string_view what;
+    if (layer.kind == quant::RecordKind::kLstm || layer.kind == quant::RecordKind::kGru) {
+      what = "LSTM and GRU layers";
+    }
+    if (what.empty()) continue;
+    return WithContext(Unsupported("{} cannot be lowered by this version", what),
+                       ErrorContext::kNode, layer.name);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
   quant::RecordNetwork network;
   for (ir::Node& node : model.graph().nodes()) {
     auto inspected = passes::InspectLayer(node);
@@ -47,33 +63,12 @@ quant::RecordNetwork NetworkOf(const ir::Model& model) {
   return network;
 }
 
-// Entries that this version cannot lower are refused; lowering them in part would give a wrong
-// model.
-Status CheckSupported(const quant::Record& record, const quant::RecordNetwork& network) {
-  for (const quant::RecordLayer& layer : network.layers) {
-    const quant::LayerRecord* entry = record.Find(layer.name);
-    if (entry == nullptr || quant::HasNoFactors(*entry)) continue;
-    std::string_view what;
-    if (layer.kind == quant::RecordKind::kLstm || layer.kind == quant::RecordKind::kGru) {
-      what = "LSTM and GRU layers";
-    } else if (!entry->tensor_balance_factor.empty()) {
-      what = "layers with tensor_balance_factor";
-    }
-    if (what.empty()) continue;
-    return WithContext(Unsupported("{} cannot be lowered by this version", what),
-                       ErrorContext::kNode, layer.name);
-  }
-  return OkStatus();
-}
-
-}  // namespace
-
 StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
   if (record.entries.empty()) {
     return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
                        "calibrate first: 'lathe calibrate' writes it");
   }
-  const quant::RecordNetwork network = NetworkOf(*model);
+  const quant::RecordNetwork network = DescribeRecordNetwork(*model);
   LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, network, {.for_deploy = true}));
   LATHE_RETURN_IF_ERROR(CheckSupported(record, network));
   quant::Record shared = record;

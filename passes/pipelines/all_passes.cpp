@@ -45,6 +45,7 @@
 #include "lathe/passes/fusion/fuse_pad.h"
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
 #include "lathe/passes/lowering/insert_ascend_quant.h"
+#include "lathe/passes/lowering/insert_balance.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
 #include "lathe/passes/lowering/quantize_bias.h"
@@ -53,6 +54,7 @@
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
 #include "lathe/passes/pipelines/canonicalize.h"
 #include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/quant/balance_weights.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
@@ -61,6 +63,7 @@ namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
+           &BalanceWeightsPass(),
            &ConvertBatchNormPass(),
            &ConvertMatMulAddPass(),
            &EliminateCommonSubexpressionsPass(),
@@ -98,6 +101,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &InlineLoopPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
+           &InsertBalancePass(),
            &InsertCalibrationPass(),
            &LowerToDeployPass(),
            &LowerToFakeQuantPass(),

@@ -40,6 +40,9 @@ struct QuantLayer {
   ir::Value* result() const { return (bias_add != nullptr ? bias_add : node)->output(); }
   // How a weight of the layer's present shape maps to scales.
   quant::WeightLayout Layout(bool channel_wise) const;
+  // How a weight of the layer's present shape maps to input channels; not for AveragePool, LSTM and
+  // GRU.
+  quant::WeightLayout InputLayout() const;
 };
 
 // The layer that `node` is, or why it is none (for a node whose operator is never quantised:

@@ -22,13 +22,9 @@ GOLDEN = pathlib.Path(os.environ.get("LATHE_SHARED_DIR") or SOURCE.parent / "sha
 # What the driver does not do yet, with the one line it must say: (calibrate, save); None: it works.
 LOWER_RNN = "record.txt: node 'rnn': LSTM and GRU layers cannot be lowered by this version"
 CALIBRATE = "node '{}': {} cannot be calibrated by this version (leave the layer out with --skip-layer)"
-LOWER_DMQ = "record.txt: node '{}': layers with tensor_balance_factor cannot be lowered by this version"
 REFUSED = {
     "ptq_gru": (CALIBRATE.format("rnn", "LSTM and GRU layers"), LOWER_RNN),
     "ptq_lstm": (CALIBRATE.format("rnn", "LSTM and GRU layers"), LOWER_RNN),
-    "ptq_lenet_ada": (CALIBRATE.format("conv1", "ada_quantize"), None),
-    "ptq_mlp_dmq": (CALIBRATE.format("l1", "dmq_balancer"), LOWER_DMQ.format("l1")),
-    "ptq_mobilenet_dmq": (CALIBRATE.format("stem", "dmq_balancer"), LOWER_DMQ.format("stem")),
 }
 
 
@@ -83,10 +79,21 @@ class Golden(unittest.TestCase):
         cfg = self.case / "quant.cfg"
         return ["--cfg", cfg] if cfg.exists() else []
 
+    def balanced(self):
+        return (self.case / "record_balance.txt").exists()
+
+    def balance(self, record, threads=2):
+        return ["--threads", threads, "balance", self.case / "original.onnx",
+                "--config", self.case / "config.json", "-d", *self.batches(), "--record", record]  # fmt: skip
+
     def calibrate(self, folder, threads=2):
         folder.mkdir()
+        record = []
+        if self.balanced():
+            record = ["--balance-record", folder / "balance.txt"]
+            self.run_lathe(*self.balance(folder / "balance.txt", threads))
         return ["--threads", threads, "calibrate", self.case / "original.onnx",
-                "--config", self.case / "config.json", "-d", *self.batches(),
+                "--config", self.case / "config.json", "-d", *self.batches(), *record,
                 "--record", folder / "record.txt", "--modified", folder / "modified.onnx"]  # fmt: skip
 
     def quantize(self, folder, threads=2):
@@ -117,6 +124,16 @@ class Golden(unittest.TestCase):
         for name, threads in (("save_one_thread", 1), ("save_again", 2)):
             self.run_lathe(*self.save(*golden, WORK / name, threads))
             self.same_folder(WORK / "save", WORK / name)
+
+    def test_balance(self):
+        if not self.balanced():
+            error = "config.json: no enabled layer of the configuration has dmq_balancer_param (ask for balancing with dmq_balancer in the simplified configuration)"
+            self.refused(error, *self.balance(WORK / "balance.txt"))
+            return
+        self.run_lathe(*self.balance(WORK / "balance.txt"))
+        self.same("record", "record_balance.txt", WORK / "balance.txt")
+        self.run_lathe(*self.balance(WORK / "balance_one_thread.txt", 1))
+        self.same_bytes(WORK / "balance.txt", WORK / "balance_one_thread.txt")
 
     def test_calibrate_and_quantize(self):
         if self.calibrate_error:
