@@ -59,6 +59,9 @@ Axis ReadAxis(const ir::Node& node, size_t axis, int64_t kernel, int64_t in, int
 StatusOr<quant::AdaShape> LinearShape(const passes::QuantLayer& layer,
                                       std::span<const int64_t> input,
                                       std::span<const int64_t> output, int64_t cout) {
+  if (layer.weight->value()->ConstantTensor().rank() != 2) {
+    return Unsupported("ada_quantize is for weights that are one matrix");
+  }
   quant::AdaShape shape;
   shape.channels_last = true;
   shape.cin = layer.cin;

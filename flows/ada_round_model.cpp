@@ -209,6 +209,12 @@ StatusOr<std::vector<RoundedWeight>> AdaRoundModel(
     const auto chosen = std::ranges::find(settings.layers, layer.name, &quant::LayerSettings::name);
     const quant::LayerRecord* entry = record.Find(layer.name);
     if (chosen == settings.layers.end() || !chosen->ada || entry == nullptr) continue;
+    if (layer.node->graph()->owner() != nullptr) {
+      return WithContext(
+          WithContext(Unsupported("ada_quantize is for layers outside of If, Loop and Scan only"),
+                      ErrorContext::kHint, "give the layer arq_quantize"),
+          ErrorContext::kNode, layer.name);
+    }
     auto weight = optimizer.Run(layer, *chosen, *entry, results.size());
     if (!weight.ok()) return WithContext(weight.status(), ErrorContext::kNode, layer.name);
     results.push_back({layer.name, *std::move(weight)});

@@ -75,6 +75,10 @@ StatusOr<std::vector<Measured>> LayersToMeasure(const ir::Model& fused,
   for (passes::QuantLayer& layer : passes::ScanLayers(fused).layers) {
     const auto chosen = std::ranges::find(settings.layers, layer.name, &quant::LayerSettings::name);
     if (chosen == settings.layers.end() || !chosen->dmq_balancer_param) continue;
+    if (layer.node->graph()->owner() != nullptr) {
+      return InLayer(Unsupported("only layers outside of If, Loop and Scan can be balanced"),
+                     layer.name);
+    }
     auto weight = WeightMagnitudes(layer);
     if (!weight.ok()) return InLayer(weight.status(), layer.name);
     layers.push_back({std::move(layer), *chosen->dmq_balancer_param, *std::move(weight), {}});

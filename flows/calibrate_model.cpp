@@ -13,22 +13,6 @@
 namespace lathe::flows {
 namespace {
 
-// Layers that this version cannot calibrate are refused before any work.
-Status CheckSupported(const quant::QuantSettings& settings) {
-  for (const quant::LayerSettings& layer : settings.layers) {
-    std::string_view what;
-    if (layer.type == quant::LayerType::kLstm || layer.type == quant::LayerType::kGru) {
-      what = "LSTM and GRU layers";
-    }
-    if (what.empty()) continue;
-    Status status = WithContext(Unsupported("{} cannot be calibrated by this version", what),
-                                ErrorContext::kNode, layer.name);
-    return WithContext(std::move(status), ErrorContext::kHint,
-                       "leave the layer out with --skip-layer");
-  }
-  return OkStatus();
-}
-
 // In the order of the settings, which is that of the graph; balanced layers got theirs first.
 void SortEntries(quant::Record& record, const quant::QuantSettings& settings) {
   absl::flat_hash_map<std::string_view, size_t> places;
@@ -55,7 +39,6 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
                                          const quant::QuantSettings& settings, eval::Engine& engine,
                                          const frontends::BatchSource& data,
                                          const RunControl& control, const BalanceRecord* balance) {
-  LATHE_RETURN_IF_ERROR(CheckSupported(settings));
   const auto wanted = static_cast<size_t>(settings.batch_num);
   if (data.num_batches() < wanted) {
     return WithContext(InvalidInput("the configuration asks for {} batches, the data has {}",

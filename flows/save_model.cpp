@@ -1,6 +1,7 @@
 #include "lathe/flows/save_model.h"
 
 #include "lathe/flows/run_passes.h"
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
@@ -29,37 +30,20 @@ quant::RecordKind KindOf(const passes::QuantLayer& layer) {
   return layer.node->Is("Gemm") ? quant::RecordKind::kGemm : quant::RecordKind::kMatMul;
 }
 
-// Entries that this version cannot lower are refused; lowering them in part would give a wrong
-// model.
-Status CheckSupported(const quant::Record& record, const quant::RecordNetwork& network) {
-  for (const quant::RecordLayer& layer : network.layers) {
-    const quant::LayerRecord* entry = record.Find(layer.name);
-    if (entry == nullptr || quant::HasNoFactors(*entry)) continue;
-    std::string_view what;
-    if (layer.kind == quant::RecordKind::kLstm || layer.kind == quant::RecordKind::kGru) {
-      what = "LSTM and GRU layers";
-    }
-    if (what.empty()) continue;
-    return WithContext(Unsupported("{} cannot be lowered by this version", what),
-                       ErrorContext::kNode, layer.name);
-  }
-  return OkStatus();
-}
-
 }  // namespace
 
 quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
   quant::RecordNetwork network;
-  for (ir::Node& node : model.graph().nodes()) {
+  passes::VisitNodes(model.graph(), [&](ir::Node& node) {
     auto inspected = passes::InspectLayer(node);
     if (const auto* layer = std::get_if<passes::QuantLayer>(&inspected)) {
       network.layers.push_back({layer->name, KindOf(*layer), layer->channels, layer->cin});
-      continue;
+      return;
     }
     auto& other = std::get<passes::NotALayer>(inspected);
     if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", other.type);
     network.others.push_back({passes::LayerName(node), other.type, other.reason});
-  }
+  });
   return network;
 }
 
@@ -70,7 +54,6 @@ StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::
   }
   const quant::RecordNetwork network = DescribeRecordNetwork(*model);
   LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, network, {.for_deploy = true}));
-  LATHE_RETURN_IF_ERROR(CheckSupported(record, network));
   quant::Record shared = record;
   passes::Resources resources;
   resources.Provide(&shared);

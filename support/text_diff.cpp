@@ -33,7 +33,7 @@ Script ShortestScript(std::span<const std::string_view> a, std::span<const std::
   const int size_a = static_cast<int>(a.size());
   const int size_b = static_cast<int>(b.size());
   const int most = std::min(kMostEdits, size_a + size_b);
-  const auto slot = [&](int k) { return static_cast<size_t>(k + most + 1); };
+  const auto slot = [&](std::ptrdiff_t k) { return static_cast<size_t>(k + most + 1); };
   std::vector<int> reach(2 * static_cast<size_t>(most) + 3, 0);
   // What `reach` was before each number of edits, diagonals -d to d.
   std::vector<std::vector<int>> history;
@@ -65,7 +65,9 @@ Script ShortestScript(std::span<const std::string_view> a, std::span<const std::
   int y = size_b;
   for (int d = edits - 1; d >= 0; --d) {
     const std::vector<int>& old = history[static_cast<size_t>(d)];
-    const auto at = [&](int diagonal) { return old[static_cast<size_t>(diagonal + d + 1)]; };
+    const auto at = [&](std::ptrdiff_t diagonal) {
+      return old[static_cast<size_t>(diagonal + d + 1)];
+    };
     const int k = x - y;
     const bool down = goes_down(at, d, k);
     const int from = down ? k + 1 : k - 1;

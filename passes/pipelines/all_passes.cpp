@@ -46,11 +46,13 @@
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
 #include "lathe/passes/lowering/insert_ascend_quant.h"
 #include "lathe/passes/lowering/insert_balance.h"
+#include "lathe/passes/lowering/lower_recurrent.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
 #include "lathe/passes/lowering/quantize_bias.h"
 #include "lathe/passes/lowering/quantize_weights.h"
 #include "lathe/passes/lowering/share_ascend_quant.h"
+#include "lathe/passes/lowering/simulate_recurrent.h"
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
 #include "lathe/passes/pipelines/canonicalize.h"
 #include "lathe/passes/pipelines/quantization.h"
@@ -58,6 +60,7 @@
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
+#include "lathe/passes/quant/normalize_gemm.h"
 
 namespace lathe::passes {
 
@@ -103,6 +106,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &InsertAscendQuantPass(),
            &InsertBalancePass(),
            &InsertCalibrationPass(),
+           &LowerRecurrentPass(),
            &LowerToDeployPass(),
            &LowerToFakeQuantPass(),
            &MarkQuantPointsPass(),
@@ -115,9 +119,11 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &MergeSqueezesPass(),
            &MergeTransposesPass(),
            &NameNodesPass(),
+           &NormalizeGemmPass(),
            &QuantizeBiasPass(),
            &QuantizeWeightsPass(),
            &ShareAscendQuantPass(),
+           &SimulateRecurrentPass(),
            &TransposeGemmWeightPass(),
        }) {
     LATHE_RETURN_IF_ERROR(registry.Add(*pass));

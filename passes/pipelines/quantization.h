@@ -15,7 +15,9 @@ namespace lathe::passes {
 //                   nodes, since unnamed nodes are called by their place
 //   fold-weights    before anything asks whether a weight is constant; after freeze-inputs, since a
 //                   weight may be computed from such an input
-inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes,fold-weights";
+//   normalize-gemm  after fold-weights: it needs constants
+inline constexpr std::string_view kPreparePipeline =
+    "freeze-inputs,name-nodes,fold-weights,normalize-gemm";
 // The same by the name "prepare".
 const PipelineDescriptor& PreparePipelineDescriptor();
 
@@ -37,8 +39,8 @@ inline constexpr std::string_view kObservingPipeline = "insert-calibration";
 // reads weights.
 inline constexpr std::string_view kBalancingPipeline = "balance-weights";
 
-// Marked graph to the reference's modified model.
-inline constexpr std::string_view kModifiedPipeline = "fake-quantize-weights";
+// Marked graph to the reference's modified model, which also holds rounded weights of LSTM and GRU.
+inline constexpr std::string_view kModifiedPipeline = "fake-quantize-weights{recurrent=true}";
 
 // Calibrated graph to integers (the reference's 4.2, steps 1 to 8).
 //   transpose-gemm-weight   before quantize-weights, so that integers are laid out once
@@ -51,7 +53,9 @@ inline constexpr std::string_view kLoweringPipeline =
     "insert-ascend-dequant,quantize-bias,share-ascend-quant";
 
 // Lowered graph to what is emitted.
-inline constexpr std::string_view kDeployPipeline = "lower-to-deploy";
-inline constexpr std::string_view kFakeQuantPipeline = "lower-to-fake-quant";
+//   lower-recurrent        before lower-to-deploy, which forgets the marks
+//   simulate-recurrent     before lower-to-fake-quant, which rewrites the nodes that it inserts
+inline constexpr std::string_view kDeployPipeline = "lower-recurrent,lower-to-deploy";
+inline constexpr std::string_view kFakeQuantPipeline = "simulate-recurrent,lower-to-fake-quant";
 
 }  // namespace lathe::passes

@@ -33,14 +33,12 @@ Status Balance(ir::Rewriter& rewriter, const QuantLayer& layer, std::span<const 
 StatusOr<bool> Run(PassContext& context) {
   LATHE_ASSIGN_OR_RETURN(const auto* record, context.Need<quant::Record>("a record"));
   bool changed = false;
-  for (ir::Node& node : context.model().graph().nodes()) {
-    const auto inspected = InspectLayer(node);
-    const auto* layer = std::get_if<QuantLayer>(&inspected);
-    if (layer == nullptr || layer->weight == nullptr) continue;
-    const quant::LayerRecord* entry = record->Find(layer->name);
-    if (entry == nullptr || entry->tensor_balance_factor.empty()) continue;
-    Status status = Balance(context.rewriter(), *layer, entry->tensor_balance_factor);
-    if (!status.ok()) return WithContext(std::move(status), ErrorContext::kNode, layer->name);
+  for (const QuantLayer& layer : ScanLayers(context.model()).layers) {
+    const quant::LayerRecord* entry = record->Find(layer.name);
+    if (layer.weight == nullptr || entry == nullptr) continue;
+    if (entry->tensor_balance_factor.empty()) continue;
+    Status status = Balance(context.rewriter(), layer, entry->tensor_balance_factor);
+    if (!status.ok()) return WithContext(std::move(status), ErrorContext::kNode, layer.name);
     context.Count("balanced");
     changed = true;
   }

@@ -24,7 +24,8 @@ stands for:
     w  ->  clamp(round(w / scale[c])) * scale[c]
 
 so that activations are observed behind the weights they will meet (the reference's 4.1). Weights of
-ConvTranspose stay as they are, as in the reference; their scales are recorded all the same.
+ConvTranspose stay as they are, as in the reference; their scales are recorded all the same. So do W and R of
+LSTM and GRU while activations are observed; the option `recurrent` rounds them too, for the modified model.
 
 A layer with ada_quantize gets the scales that AdaRound starts from, and its weight is only clipped to their
 range: what rounds it is learnt afterwards. One whose scales the record already has is left alone.
@@ -33,7 +34,8 @@ A layer whose weight is not finite loses its marks, stays float, and is reported
 )";
 
 void Unmark(ir::Rewriter& rewriter, const QuantLayer& layer) {
-  for (ir::Use* use : {layer.activation, layer.weight, layer.bias}) {
+  for (ir::Use* use :
+       {layer.activation, layer.weight, layer.bias, layer.hidden, layer.recurrence}) {
     if (use != nullptr) rewriter.SetAnnotation(*use, {});
   }
   rewriter.RemoveAttribute(*layer.node, "op_data_type");
@@ -51,10 +53,7 @@ quant::LayerRecord& RecordOf(quant::Record& record, const std::string& layer) {
   return entry.value.emplace();
 }
 
-void Describe(const std::vector<float>& scales, const quant::LayerSettings& settings,
-              quant::LayerRecord& entry) {
-  entry.scale_w = scales;
-  entry.offset_w.assign(scales.size(), 0);
+void SetTypes(const quant::LayerSettings& settings, quant::LayerRecord& entry) {
   entry.act_type = fmt::format("INT{}", settings.activation_bits);
   entry.wts_type = fmt::format("INT{}", settings.weight_bits);
 }
@@ -67,9 +66,13 @@ StatusOr<bool> PrepareAdaLayer(const PassContext& context, const QuantLayer& lay
   }
   const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
-  const quant::WeightLayout layout = layer.Layout(settings.channel_wise);
+  const quant::WeightLayout layout =
+      layer.Layout(*layer.weight, settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
   LATHE_ASSIGN_OR_RETURN(const std::vector<float> scales, quant::KlScales(values, layout));
-  Describe(scales, settings, RecordOf(record, layer.name));
+  quant::LayerRecord& entry = RecordOf(record, layer.name);
+  entry.scale_w = scales;
+  entry.offset_w.assign(scales.size(), 0);
+  SetTypes(settings, entry);
   quant::ForEachRun(layout, [&](size_t channel, size_t begin, size_t length) {
     const float scale = scales[channel];
     for (float& value : std::span(values).subspan(begin, length)) {
@@ -81,21 +84,54 @@ StatusOr<bool> PrepareAdaLayer(const PassContext& context, const QuantLayer& lay
   return true;
 }
 
+// Whether the weight is replaced by its rounded values: activations of a recurrent layer and of a
+// ConvTranspose are observed behind the weights as they are.
+bool Rounds(const PassContext& context, const QuantLayer& layer) {
+  if (layer.is_recurrent()) return context.options().Get<bool>("recurrent");
+  return !layer.node->Is("ConvTranspose");
+}
+
+struct RoundedWeight {
+  std::vector<float> scales;
+  ir::Tensor values;
+};
+
+StatusOr<RoundedWeight> Round(const QuantLayer& layer, const ir::Use& weight,
+                              const quant::LayerSettings& settings) {
+  const ir::Tensor tensor = weight.value()->ConstantTensor();
+  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
+  const quant::WeightLayout layout =
+      layer.Layout(weight, settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
+  RoundedWeight rounded;
+  LATHE_ASSIGN_OR_RETURN(rounded.scales, quant::ArqScales(values, layout, settings.weight_bits));
+  LATHE_RETURN_IF_ERROR(
+      quant::FakeQuantizeWeights(values, layout, rounded.scales, settings.weight_bits, values));
+  rounded.values = FloatTensor(tensor.element_type(), tensor.dims(), values);
+  return rounded;
+}
+
 // Scales into the record and, unless the reference leaves the weight alone, rounded values into the
 // graph. Both tell whether the weight changed.
 StatusOr<bool> QuantizeLayer(const PassContext& context, const QuantLayer& layer,
                              const quant::LayerSettings& settings, quant::Record& record) {
-  const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
-  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
-  const quant::WeightLayout layout = layer.Layout(settings.channel_wise);
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> scales,
-                         quant::ArqScales(values, layout, settings.weight_bits));
-  Describe(scales, settings, RecordOf(record, layer.name));
-  if (layer.node->Is("ConvTranspose")) return false;
-  LATHE_RETURN_IF_ERROR(
-      quant::FakeQuantizeWeights(values, layout, scales, settings.weight_bits, values));
-  SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
-                   FloatTensor(tensor.element_type(), tensor.dims(), values));
+  LATHE_ASSIGN_OR_RETURN(RoundedWeight weight, Round(layer, *layer.weight, settings));
+  RoundedWeight recurrence;
+  if (layer.is_recurrent()) {
+    LATHE_ASSIGN_OR_RETURN(recurrence, Round(layer, *layer.recurrence, settings));
+  }
+  quant::LayerRecord& entry = RecordOf(record, layer.name);
+  entry.offset_w.assign(weight.scales.size(), 0);
+  entry.scale_w = std::move(weight.scales);
+  entry.offset_r.assign(recurrence.scales.size(), 0);
+  entry.scale_r = std::move(recurrence.scales);
+  SetTypes(settings, entry);
+  if (!Rounds(context, layer)) return false;
+  SetConstantInput(context.rewriter(), *layer.node, layer.weight->index(),
+                   std::move(weight.values));
+  if (layer.is_recurrent()) {
+    SetConstantInput(context.rewriter(), *layer.node, layer.recurrence->index(),
+                     std::move(recurrence.values));
+  }
   return true;
 }
 
@@ -120,7 +156,7 @@ StatusOr<bool> Run(PassContext& context) {
     }
     const StatusOr<bool> rounded = chosen->ada ? PrepareAdaLayer(context, layer, *chosen, *record)
                                                : QuantizeLayer(context, layer, *chosen, *record);
-    // The weight or the lost mark; of a ConvTranspose only the scales are recorded.
+    // The weight or the lost mark.
     changed |= !rounded.ok() || *rounded;
     if (rounded.ok()) {
       context.Count("layers");
@@ -143,7 +179,7 @@ const PassDescriptor& FakeQuantizeWeightsPass() {
       .summary =
           "Round the weights of marked layers to their quantised values and record their scales",
       .description = kDescription,
-      .options = {},
+      .options = {{"recurrent", "round the weights of LSTM and GRU too", false}},
       .statistics = {{"layers", "layers whose weight was rounded"}},
       .requires_facts = {facts::kQuantPointsMarked},
       .establishes = {facts::kWeightsRounded},

@@ -46,7 +46,7 @@ Operand Operand::OfElementType(ir::ElementType type) const {
   return OfElementType(std::vector<ir::ElementType>{type});
 }
 
-Operand Operand::OfElementType(std::vector<ir::ElementType> one_of) const {
+Operand Operand::OfElementType(const std::vector<ir::ElementType>& one_of) const {
   const auto says = [one_of](const ir::Value& value) {
     const ir::ElementType type = ElementTypeOf(value);
     return type == ir::ElementType::kUndefined

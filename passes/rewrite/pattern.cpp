@@ -25,7 +25,7 @@ Pattern Pattern::Opset(int64_t first, int64_t last) const {
   return result;
 }
 
-Pattern Pattern::Attr(std::string_view name, ir::PlainAttribute value) const {
+Pattern Pattern::Attr(std::string_view name, const ir::PlainAttribute& value) const {
   Pattern result = *this;
   const auto holds = [key = std::string(name), value](const ir::Node& node) {
     const ir::Attribute* attribute = node.FindAttribute(key);
@@ -38,8 +38,8 @@ Pattern Pattern::Attr(std::string_view name, ir::PlainAttribute value) const {
   return result;
 }
 
-Pattern Pattern::AttrOrAbsent(std::string_view name, ir::PlainAttribute value) const {
-  Pattern result = Attr(name, std::move(value));
+Pattern Pattern::AttrOrAbsent(std::string_view name, const ir::PlainAttribute& value) const {
+  Pattern result = Attr(name, value);
   NamedCondition<ir::Node>& condition = result.attributes_.back();
   condition.holds = [key = std::string(name), equals = condition.holds](const ir::Node& node) {
     return node.FindAttribute(key) == nullptr || equals(node);

@@ -67,7 +67,7 @@ class Operand {
   // Conditions on the value, in addition to those there.
   Operand Where(std::string_view name, std::function<bool(const ir::Value&)> holds) const;
   Operand OfElementType(ir::ElementType type) const;
-  Operand OfElementType(std::vector<ir::ElementType> one_of) const;
+  Operand OfElementType(const std::vector<ir::ElementType>& one_of) const;
   Operand OfRank(int rank) const;
   // Handles of one name stand for one extent in the whole match. An extent that the graph does not
   // know fits AnyDim() only.
@@ -159,9 +159,9 @@ class Pattern {
   // The version of the domain that the node's model or function imports.
   Pattern Opset(int64_t first, int64_t last = std::numeric_limits<int64_t>::max()) const;
   // The attribute is there and has this value.
-  Pattern Attr(std::string_view name, ir::PlainAttribute value) const;
+  Pattern Attr(std::string_view name, const ir::PlainAttribute& value) const;
   // The same, or it is absent: for values that are the default.
-  Pattern AttrOrAbsent(std::string_view name, ir::PlainAttribute value) const;
+  Pattern AttrOrAbsent(std::string_view name, const ir::PlainAttribute& value) const;
   // A named condition on an attribute; it is given null when there is none.
   Pattern AttrWhere(std::string_view name, std::string_view condition,
                     std::function<bool(const ir::Attribute*)> holds) const;

@@ -10,6 +10,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "lathe/ir/rewriter.h"
+#include "lathe/runtime/openvino/check_operator.h"
 
 namespace lathe::runtime {
 namespace {
@@ -130,91 +131,6 @@ Status CheckConstant(const ir::Tensor& tensor, const ir::Value& value) {
   return OkStatus();
 }
 
-bool IsSigned(const ir::Type& type) {
-  switch (type.element) {
-    case ir::ElementType::kInt8:
-    case ir::ElementType::kInt16:
-    case ir::ElementType::kInt32:
-    case ir::ElementType::kInt64:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// What OpenVINO 2026.4 computes wrongly without a word; found by running onnx's own operator tests.
-Status RefuseIgnored(const ir::Node& node) {
-  const auto refuse = [&](std::string_view what) {
-    return InNode(Unsupported("operator {} has {}, which OpenVINO ignores", node.op_text(), what),
-                  node);
-  };
-  const bool is_recurrent = node.Is("LSTM") || node.Is("GRU") || node.Is("RNN");
-  if (is_recurrent && node.IntAttribute("layout", 0) != 0) return refuse("layout 1");
-  constexpr size_t kPeepholes = 7;
-  if (node.Is("LSTM") && node.input(kPeepholes) != nullptr) return refuse("peephole weights");
-  if (node.Is("Resize")) {
-    if (node.IntAttribute("antialias", 0) != 0) return refuse("antialias 1");
-    if (node.IntAttribute("exclude_outside", 0) != 0) return refuse("exclude_outside 1");
-    const std::string policy = node.StringAttribute("keep_aspect_ratio_policy", "stretch");
-    if (policy != "stretch") return refuse(fmt::format("keep_aspect_ratio_policy {}", policy));
-  }
-  if (node.Is("SpaceToDepth") && node.StringAttribute("mode", "DCR") == "CRD") {
-    return refuse("mode CRD");
-  }
-  if (node.Is("RoiAlign") && node.StringAttribute("mode", "avg") == "max") {
-    return InNode(Unsupported("operator RoiAlign has mode max, which OpenVINO computes otherwise"),
-                  node);
-  }
-  if (node.Is("Attention")) {
-    for (const std::string_view window : {"left_window_size", "right_window_size"}) {
-      if (node.IntAttribute(window, -1) >= 0) return refuse(window);
-    }
-    constexpr size_t kPastKey = 4;
-    if (node.IntAttribute("is_causal", 0) != 0 && node.input(kPastKey) != nullptr) {
-      return InNode(
-          Unsupported(
-              "operator Attention is causal with a past, which OpenVINO computes otherwise"),
-          node);
-    }
-  }
-  if (node.Is("BitShift") && IsSigned(node.input(0)->type())) {
-    return InNode(Unsupported("operator BitShift of signed integers has other results in OpenVINO"),
-                  node);
-  }
-  if (node.Is("DFT")) {
-    return InNode(Unsupported("operator DFT has other results in OpenVINO"), node);
-  }
-  return OkStatus();
-}
-
-Status RefuseStrings(const ir::Node& node) {
-  const auto refuse = [&] {
-    return InNode(Unsupported("operator {} works on strings, OpenVINO does not", node.op_text()),
-                  node);
-  };
-  const auto is_string = [](const ir::Value* value) {
-    return value != nullptr &&
-           (value->type().element == ElementType::kString ||
-            (value->tensor() && value->tensor().element_type() == ElementType::kString));
-  };
-  for (const ir::Use& use : node.inputs()) {
-    if (is_string(use.value())) return refuse();
-  }
-  for (const ir::Value* output : node.outputs()) {
-    if (is_string(output)) return refuse();
-  }
-  const ir::Tensor* constant = node.TensorAttribute("value");
-  if (constant != nullptr && constant->element_type() == ElementType::kString) return refuse();
-  if (node.Is("Constant") && (node.FindAttribute("value_string") != nullptr ||
-                              node.FindAttribute("value_strings") != nullptr)) {
-    return refuse();
-  }
-  if (node.Is("Cast") && node.IntAttribute("to", 0) == static_cast<int64_t>(ElementType::kString)) {
-    return refuse();
-  }
-  return OkStatus();
-}
-
 }  // namespace
 
 StatusOr<std::unique_ptr<ir::Model>> PrepareForOpenVino(const ir::Model& model,
@@ -241,8 +157,7 @@ Status CheckCarried(const ir::Model& model) {
       if (value->tensor()) LATHE_RETURN_IF_ERROR(CheckConstant(value->tensor(), *value));
     }
     for (const ir::Node& node : graph->nodes()) {
-      LATHE_RETURN_IF_ERROR(RefuseStrings(node));
-      LATHE_RETURN_IF_ERROR(RefuseIgnored(node));
+      LATHE_RETURN_IF_ERROR(CheckComputedAlike(node));
       if (!node.Is("Constant")) continue;
       if (const ir::Tensor tensor = node.output()->ConstantTensor()) {
         LATHE_RETURN_IF_ERROR(CheckConstant(tensor, *node.output()));

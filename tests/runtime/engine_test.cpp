@@ -401,6 +401,28 @@ TEST_F(Engine, WhatWouldBeComputedOtherwiseIsRefused) {
             "node 'shift': operator BitShift of signed integers has other results in OpenVINO");
 }
 
+TEST_F(Engine, MaxPoolWhoseLastWindowStartsInPaddingIsRefused) {
+  ir::Value& x = graph_.Input("x", {1, 1, 2, 2});
+  graph_.Output(graph_.Node("MaxPool", "pool", {&x},
+                            {{"kernel_shape", std::vector<int64_t>{1, 1}},
+                             {"strides", std::vector<int64_t>{2, 2}},
+                             {"ceil_mode", int64_t{1}}}));
+  EXPECT_EQ(CompileError(),
+            "node 'pool': operator MaxPool has ceil_mode and a window in the end padding alone, "
+            "which OpenVINO computes otherwise");
+}
+
+TEST_F(Engine, CornersOfExtentsThatAreNotWholeAreRefused) {
+  ir::Value& x = graph_.Input("x", {1, 1, 2, 4});
+  ir::Value& scales = graph_.Constant("s", Floats({4}, {1, 1, .5f, .6f}));
+  graph_.Output(graph_.Node("Resize", "resize", {&x, nullptr, &scales},
+                            {{"mode", std::string("linear")},
+                             {"coordinate_transformation_mode", std::string("align_corners")}}));
+  EXPECT_EQ(CompileError(),
+            "node 'resize': operator Resize has align_corners and scales that give no whole "
+            "extent, which OpenVINO computes otherwise");
+}
+
 TEST_F(Engine, WindowsOfAttentionAreRefused) {
   ir::Value& x = graph_.Input("x", {1, 1, 2, 2});
   graph_.Output(

@@ -61,6 +61,34 @@ TEST(InsertCalibration, APaddedAveragePoolIsObservedBeforeThePad) {
             "Observe(x)\np_pad = Pad(x, pads)\np = AveragePool(p_pad)\nreturn p\n");
 }
 
+TEST(InsertCalibration, TheHiddenStateOfARecurrentLayerIsObservedToo) {
+  GraphBuilder net;
+  ir::Node* gru = net.Node("GRU", "rnn",
+                           {net.Input("x", {3, 1, 4}), net.Init("w", {1, 6, 4}),
+                            net.Init("r", {1, 6, 2}), nullptr, nullptr, net.Input("h", {1, 1, 2})},
+                           {{"linear_before_reset", int64_t{1}}}, 2);
+  net.Output(gru->output(1));
+  EXPECT_EQ(Statistic(Insert(net, {"rnn"}), "observers"), 2);
+  EXPECT_EQ(
+      Listing(net.graph()),
+      "Observe(x)\n"
+      "rnn, rnn.output1 = GRU(x, w, r, -, -, h)\n"
+      "rnn.hidden.but_last.output0 = Slice(rnn, rnn.hidden.first, rnn.hidden.end, "
+      "rnn.hidden.first)\n"
+      "rnn.hidden.initial.output0 = Reshape(h, rnn.hidden.flat)\n"
+      "rnn.hidden.later.output0 = Reshape(rnn.hidden.but_last.output0, rnn.hidden.flat)\n"
+      "rnn.hidden.all.output0 = Concat(rnn.hidden.initial.output0, rnn.hidden.later.output0)\n"
+      "Observe(rnn.hidden.all.output0)\n"
+      "return rnn.output1\n");
+  int hidden = 0;
+  for (const ir::Node& node : net.graph().nodes()) {
+    if (node.op_text() != "Observe") continue;
+    EXPECT_EQ(node.StringAttribute("layer", ""), "rnn");
+    hidden += static_cast<int>(node.IntAttribute("hidden", 0));
+  }
+  EXPECT_EQ(hidden, 1);
+}
+
 TEST(InsertCalibration, WithoutMarkedLayersNothingHappens) {
   Net net;
   const std::string before = Listing(net.graph());
