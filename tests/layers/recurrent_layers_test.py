@@ -239,6 +239,19 @@ class Recurrent(LayerTest):
         for name in ("net_deploy_model.onnx", "net_fake_quant_model.onnx"):
             self.assertEqual((self.folder / "out" / name).read_bytes(), (self.folder / "saved" / name).read_bytes())
 
+    def test_explanations(self):
+        net = Net()
+        for op in GATES:
+            net.add(op, op)
+        self.quantise_all(net)
+        for op in GATES:
+            said = self.done("explain", "out/net_deploy_model.onnx", op)
+            entry = self.record[op]
+            self.assertIn(f"is quantised as {op}\n  input: INT8, scale ", said)
+            self.assertIn(f", offset {entry['offset_d']}\n  hidden state: INT8, scale ", said)
+            said = self.done("explain", "out/net_fake_quant_model.onnx", op)
+            self.assertIn(f"is quantised as {op}\n  '{op}.quant.fakequant.sub' (Sub) quantises its input\n", said)
+
     def test_a_scale_for_each_gate(self):
         """A record may give one scale a gate."""
         net, text = Net(), ""

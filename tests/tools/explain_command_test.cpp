@@ -43,7 +43,7 @@ TEST_F(ExplainCommand, ALayerThatWouldBeQuantised) {
             "  activation: 8 bits, IFMR, with an offset\n"
             "  weight: 8 bits, ARQ, a scale for each channel\n"
             "\n"
-            "rules of freeze-inputs,name-nodes,fold-weights,fuse-conv-bn\n"
+            "rules of freeze-inputs,name-nodes,fold-weights,normalize-gemm,fuse-conv-bn\n"
             "'conv' in fuse-conv-bn\n"
             "  applied: folded 'bn'\n"
             "\n"
@@ -63,10 +63,11 @@ TEST_F(ExplainCommand, LayersThatStayFloat) {
 }
 
 TEST_F(ExplainCommand, ANodeThatIsFoldedAway) {
-  EXPECT_THAT(Explain({"bn"}), HasSubstr("\nrules of freeze-inputs,name-nodes,fold-weights,"
-                                         "fuse-conv-bn\n"
-                                         "'conv' in fuse-conv-bn\n"
-                                         "  applied: folded 'bn'\n"));
+  EXPECT_THAT(Explain({"bn"}),
+              HasSubstr("\nrules of freeze-inputs,name-nodes,fold-weights,normalize-gemm,"
+                        "fuse-conv-bn\n"
+                        "'conv' in fuse-conv-bn\n"
+                        "  applied: folded 'bn'\n"));
 }
 
 TEST_F(ExplainCommand, JsonSaysTheSame) {
