@@ -1,9 +1,8 @@
 #include "lathe/flows/layer_observer.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "lathe/support/half.h"
+#include "lathe/flows/tap_values.h"
 
 namespace lathe::flows {
 namespace {
@@ -47,18 +46,10 @@ Status LayerObserver::Create(uint64_t first_batch_count) {
 
 Status LayerObserver::Observe(const eval::TensorView& view) {
   if (decided_) return OkStatus();
-  if (view.element_type == ir::ElementType::kFloat32) return ObserveFloats(view.floats());
-  if (view.element_type != ir::ElementType::kFloat16) {
-    MakeUnusable(fmt::format("{} is {}", Subject(), ir::ElementTypeName(view.element_type)));
-    return OkStatus();
-  }
-  std::vector<float> values(view.bytes.size() / 2);
-  for (size_t i = 0; i < values.size(); ++i) {
-    uint16_t half = 0;
-    std::memcpy(&half, view.bytes.data() + 2 * i, 2);
-    values[i] = HalfToFloat(half);
-  }
-  return ObserveFloats(values);
+  std::vector<float> storage;
+  if (const auto values = TapValues(view, storage)) return ObserveFloats(*values);
+  MakeUnusable(fmt::format("{} is {}", Subject(), ir::ElementTypeName(view.element_type)));
+  return OkStatus();
 }
 
 Status LayerObserver::ObserveFloats(std::span<const float> values) {

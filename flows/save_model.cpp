@@ -5,7 +5,6 @@
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
-#include "lathe/quant/config/record_check.h"
 
 namespace lathe::flows {
 namespace {
@@ -31,9 +30,9 @@ quant::RecordKind KindOf(const passes::QuantLayer& layer) {
   return layer.node->Is("Gemm") ? quant::RecordKind::kGemm : quant::RecordKind::kMatMul;
 }
 
-// Every node a record may name (node-level rules: unlike configuration, not whether weights are
-// shared).
-quant::RecordNetwork NetworkOf(const ir::Model& model) {
+}  // namespace
+
+quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
   quant::RecordNetwork network;
   passes::VisitNodes(model.graph(), [&](ir::Node& node) {
     auto inspected = passes::InspectLayer(node);
@@ -48,30 +47,13 @@ quant::RecordNetwork NetworkOf(const ir::Model& model) {
   return network;
 }
 
-// Entries that this version cannot lower are refused; lowering them in part would give a wrong
-// model.
-Status CheckSupported(const quant::Record& record, const quant::RecordNetwork& network) {
-  for (const quant::RecordLayer& layer : network.layers) {
-    const quant::LayerRecord* entry = record.Find(layer.name);
-    if (entry == nullptr || quant::HasNoFactors(*entry)) continue;
-    if (entry->tensor_balance_factor.empty()) continue;
-    return WithContext(
-        Unsupported("layers with tensor_balance_factor cannot be lowered by this version"),
-        ErrorContext::kNode, layer.name);
-  }
-  return OkStatus();
-}
-
-}  // namespace
-
 StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
   if (record.entries.empty()) {
     return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
                        "calibrate first: 'lathe calibrate' writes it");
   }
-  const quant::RecordNetwork network = NetworkOf(*model);
+  const quant::RecordNetwork network = DescribeRecordNetwork(*model);
   LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, network, {.for_deploy = true}));
-  LATHE_RETURN_IF_ERROR(CheckSupported(record, network));
   quant::Record shared = record;
   passes::Resources resources;
   resources.Provide(&shared);

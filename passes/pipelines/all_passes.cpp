@@ -45,6 +45,7 @@
 #include "lathe/passes/fusion/fuse_pad.h"
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
 #include "lathe/passes/lowering/insert_ascend_quant.h"
+#include "lathe/passes/lowering/insert_balance.h"
 #include "lathe/passes/lowering/lower_recurrent.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
@@ -55,6 +56,7 @@
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
 #include "lathe/passes/pipelines/canonicalize.h"
 #include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/quant/balance_weights.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
@@ -64,6 +66,7 @@ namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
+           &BalanceWeightsPass(),
            &ConvertBatchNormPass(),
            &ConvertMatMulAddPass(),
            &EliminateCommonSubexpressionsPass(),
@@ -101,6 +104,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &InlineLoopPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
+           &InsertBalancePass(),
            &InsertCalibrationPass(),
            &LowerRecurrentPass(),
            &LowerToDeployPass(),

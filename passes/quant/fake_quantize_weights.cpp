@@ -1,5 +1,6 @@
 #include "lathe/passes/quant/fake_quantize_weights.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "lathe/passes/core/facts.h"
@@ -7,6 +8,7 @@
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/quant/quant_point.h"
 #include "lathe/passes/quant/quant_report.h"
+#include "lathe/quant/ada_scale.h"
 #include "lathe/quant/arq.h"
 #include "lathe/quant/config/quant_settings.h"
 #include "lathe/quant/config/record.h"
@@ -24,6 +26,9 @@ stands for:
 so that activations are observed behind the weights they will meet (the reference's 4.1). Weights of
 ConvTranspose stay as they are, as in the reference; their scales are recorded all the same. So do W and R of
 LSTM and GRU while activations are observed; the option `recurrent` rounds them too, for the modified model.
+
+A layer with ada_quantize gets the scales that AdaRound starts from, and its weight is only clipped to their
+range: what rounds it is learnt afterwards. One whose scales the record already has is left alone.
 
 A layer whose weight is not finite loses its marks, stays float, and is reported.
 )";
@@ -46,6 +51,37 @@ quant::LayerRecord& RecordOf(quant::Record& record, const std::string& layer) {
   quant::RecordEntry& entry = record.entries.emplace_back();
   entry.key = layer;
   return entry.value.emplace();
+}
+
+void SetTypes(const quant::LayerSettings& settings, quant::LayerRecord& entry) {
+  entry.act_type = fmt::format("INT{}", settings.activation_bits);
+  entry.wts_type = fmt::format("INT{}", settings.weight_bits);
+}
+
+// The scales that AdaRound starts from, and the weight cut to what they reach.
+StatusOr<bool> PrepareAdaLayer(const PassContext& context, const QuantLayer& layer,
+                               const quant::LayerSettings& settings, quant::Record& record) {
+  if (const quant::LayerRecord* known = record.Find(layer.name); known && !known->scale_w.empty()) {
+    return false;
+  }
+  const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
+  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
+  const quant::WeightLayout layout =
+      layer.Layout(*layer.weight, settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
+  LATHE_ASSIGN_OR_RETURN(const std::vector<float> scales, quant::KlScales(values, layout));
+  quant::LayerRecord& entry = RecordOf(record, layer.name);
+  entry.scale_w = scales;
+  entry.offset_w.assign(scales.size(), 0);
+  SetTypes(settings, entry);
+  quant::ForEachRun(layout, [&](size_t channel, size_t begin, size_t length) {
+    const float scale = scales[channel];
+    for (float& value : std::span(values).subspan(begin, length)) {
+      value = std::clamp(value / scale, -128.0f, 127.0f) * scale;
+    }
+  });
+  SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
+                   FloatTensor(tensor.element_type(), tensor.dims(), values));
+  return true;
 }
 
 // Whether the weight is replaced by its rounded values: activations of a recurrent layer and of a
@@ -75,9 +111,9 @@ StatusOr<RoundedWeight> Round(const QuantLayer& layer, const ir::Use& weight,
 }
 
 // Scales into the record and, unless the reference leaves the weight alone, rounded values into the
-// graph.
-Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
-                     const quant::LayerSettings& settings, quant::Record& record) {
+// graph. Both tell whether the weight changed.
+StatusOr<bool> QuantizeLayer(const PassContext& context, const QuantLayer& layer,
+                             const quant::LayerSettings& settings, quant::Record& record) {
   LATHE_ASSIGN_OR_RETURN(RoundedWeight weight, Round(layer, *layer.weight, settings));
   RoundedWeight recurrence;
   if (layer.is_recurrent()) {
@@ -88,16 +124,15 @@ Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
   entry.scale_w = std::move(weight.scales);
   entry.offset_r.assign(recurrence.scales.size(), 0);
   entry.scale_r = std::move(recurrence.scales);
-  entry.act_type = fmt::format("INT{}", settings.activation_bits);
-  entry.wts_type = fmt::format("INT{}", settings.weight_bits);
-  if (!Rounds(context, layer)) return OkStatus();
+  SetTypes(settings, entry);
+  if (!Rounds(context, layer)) return false;
   SetConstantInput(context.rewriter(), *layer.node, layer.weight->index(),
                    std::move(weight.values));
   if (layer.is_recurrent()) {
     SetConstantInput(context.rewriter(), *layer.node, layer.recurrence->index(),
                      std::move(recurrence.values));
   }
-  return OkStatus();
+  return true;
 }
 
 StatusOr<bool> Run(PassContext& context) {
@@ -119,16 +154,19 @@ StatusOr<bool> Run(PassContext& context) {
       entry.act_type = fmt::format("INT{}", chosen->activation_bits);
       continue;
     }
-    const Status status = QuantizeLayer(context, layer, *chosen, *record);
-    // Rounding or the lost mark.
-    changed |= !status.ok() || Rounds(context, layer);
-    if (status.ok()) {
+    const StatusOr<bool> rounded = chosen->ada ? PrepareAdaLayer(context, layer, *chosen, *record)
+                                               : QuantizeLayer(context, layer, *chosen, *record);
+    // The weight or the lost mark.
+    changed |= !rounded.ok() || *rounded;
+    if (rounded.ok()) {
       context.Count("layers");
       continue;
     }
     Unmark(context.rewriter(), layer);
-    report->left_float.push_back({layer.name, std::string(status.message())});
-    context.Missed(*layer.node, std::string(status.message()));
+    std::erase_if(record->entries, [&](const auto& entry) { return entry.key == layer.name; });
+    const std::string reason(rounded.status().message());
+    report->left_float.push_back({layer.name, reason});
+    context.Missed(*layer.node, reason);
   }
   return changed;
 }

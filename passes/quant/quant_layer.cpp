@@ -255,6 +255,24 @@ quant::WeightLayout QuantLayer::Layout(const ir::Use& constant, size_t scales) c
   return quant::WeightLayout::PerTensor(tensor.num_elements());
 }
 
+quant::WeightLayout QuantLayer::InputLayout() const {
+  const ir::Tensor tensor = weight->value()->ConstantTensor();
+  const auto dims = tensor.dims();
+  if (node->Is("Conv")) {
+    int64_t inner = 1;
+    for (const int64_t dim : dims.subspan(2)) inner *= dim;
+    return {group, dims[0] / group, dims[1], inner};
+  }
+  const size_t axis = node->Is("Gemm") && node->IntAttribute("transB", 0) != 0 ? 1
+                      : node->Is("MatMul")                                     ? dims.size() - 2
+                                                                               : 0;
+  int64_t before = 1;
+  for (const int64_t dim : dims.first(axis)) before *= dim;
+  int64_t after = 1;
+  for (const int64_t dim : dims.subspan(axis + 1)) after *= dim;
+  return quant::WeightLayout::AlongAxis(before, dims[axis], after);
+}
+
 std::variant<QuantLayer, NotALayer> InspectLayer(ir::Node& node) {
   std::variant<QuantLayer, NotALayer> result = NotALayer{std::string(node.op_text()), ""};
   if (node.num_inputs() > 0 && node.input(0) != nullptr && node.num_outputs() > 0) {

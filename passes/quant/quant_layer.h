@@ -46,6 +46,9 @@ struct QuantLayer {
   // How `weight` or `recurrence`, of its present shape, maps to that many scales: one; or one a
   // channel; for LSTM and GRU also one a gate.
   quant::WeightLayout Layout(const ir::Use& constant, size_t scales) const;
+  // How a weight of the layer's present shape maps to input channels; not for AveragePool, LSTM and
+  // GRU.
+  quant::WeightLayout InputLayout() const;
 };
 
 // The layer that `node` is, or why it is none (for a node whose operator is never quantised:

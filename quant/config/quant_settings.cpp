@@ -72,6 +72,11 @@ LayerSettings MakeSettings(const PtqLayerConfig& config, const LayerDescription&
       settings.weight_bits = 8;
     }
   }
+  if (weight.ada && settings.weight_bits != 8) {
+    notes.push_back(fmt::format("layer {}: ada_quantize rounds to 8 bits; num_bits {} is not used",
+                                Quoted(layer.name), settings.weight_bits));
+    settings.weight_bits = 8;
+  }
   if (IsAlwaysChannelWise(layer.type) && !weight.channel_wise.value_or(true)) {
     notes.push_back(fmt::format(
         "layer {}: the gates of LSTM and GRU are always scaled one by one; channel_wise is true",
