@@ -111,6 +111,17 @@ class Recurrent(LayerTest):
         summary = self.quantise_all(net)
         self.assertEqual(summary["layers"], {"quantized": list(net.layers), "float": []})
         self.check_all(net)
+        self.check_deploy_run(net)
+
+    def check_deploy_run(self, net):
+        """The deploy model rounds the hidden state of every step, the simulation only the first."""
+        feed = np.load(self.folder / "b0.npz")
+        arguments = [each for name in feed for each in ("-i", f"{name}={self.save(f'{name}.npy', feed[name])}")]
+        for kind in ("deploy", "fake_quant"):
+            self.done("run", f"out/net_{kind}_model.onnx", *arguments, "-o", kind)
+        for name in net.outputs:
+            want, got = (np.load(self.folder / kind / f"{name}.npy") for kind in ("fake_quant", "deploy"))
+            self.assertGreater(10 * np.log10(np.square(want).sum() / np.square(want - got).sum()), 35, name)
 
     def test_a_layout_that_is_written_out(self):
         net = Net()
