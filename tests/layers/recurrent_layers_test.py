@@ -111,6 +111,17 @@ class Recurrent(LayerTest):
         summary = self.quantise_all(net)
         self.assertEqual(summary["layers"], {"quantized": list(net.layers), "float": []})
         self.check_all(net)
+        self.check_deploy_run(net)
+
+    def check_deploy_run(self, net):
+        """The deploy model rounds the hidden state of every step, the simulation only the first."""
+        feed = np.load(self.folder / "b0.npz")
+        arguments = [each for name in feed for each in ("-i", f"{name}={self.save(f'{name}.npy', feed[name])}")]
+        for kind in ("deploy", "fake_quant"):
+            self.done("run", f"out/net_{kind}_model.onnx", *arguments, "-o", kind)
+        for name in net.outputs:
+            want, got = (np.load(self.folder / kind / f"{name}.npy") for kind in ("fake_quant", "deploy"))
+            self.assertGreater(10 * np.log10(np.square(want).sum() / np.square(want - got).sum()), 35, name)
 
     def test_a_layout_that_is_written_out(self):
         net = Net()
@@ -238,6 +249,19 @@ class Recurrent(LayerTest):
         self.done("save", "modified.onnx", "--record", "record.txt", "-o", "saved/net")
         for name in ("net_deploy_model.onnx", "net_fake_quant_model.onnx"):
             self.assertEqual((self.folder / "out" / name).read_bytes(), (self.folder / "saved" / name).read_bytes())
+
+    def test_explanations(self):
+        net = Net()
+        for op in GATES:
+            net.add(op, op)
+        self.quantise_all(net)
+        for op in GATES:
+            said = self.done("explain", "out/net_deploy_model.onnx", op)
+            entry = self.record[op]
+            self.assertIn(f"is quantised as {op}\n  input: INT8, scale ", said)
+            self.assertIn(f", offset {entry['offset_d']}\n  hidden state: INT8, scale ", said)
+            said = self.done("explain", "out/net_fake_quant_model.onnx", op)
+            self.assertIn(f"is quantised as {op}\n  '{op}.quant.fakequant.sub' (Sub) quantises its input\n", said)
 
     def test_a_scale_for_each_gate(self):
         """A record may give one scale a gate."""
