@@ -16,4 +16,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/LatheConfig.cmake.in
   ${CMAKE_BINARY_DIR}/LatheConfig.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Lathe)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/LatheConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/LatheConfig.cmake ${CMAKE_BINARY_DIR}/LatheConfigVersion.cmake
+    cmake/LathePlugins.cmake cmake/plugin_symbols.txt
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Lathe)

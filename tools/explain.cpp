@@ -33,14 +33,17 @@ bool HasVisit(const Explanation& explanation, const std::string& pass) {
 }
 
 // Remarks about the node by passes that work without rules.
-std::vector<const passes::Remark*> RemarksOn(const std::string& node,
-                                             const Explanation& explanation,
+std::vector<const passes::Remark*> RemarksOn(const Explanation& explanation,
                                              const passes::PipelineReport& report) {
   std::vector<const passes::Remark*> remarks;
+  const std::string quoted = Quoted(explanation.node());
   for (const passes::PassReport& pass : report.passes) {
     if (HasVisit(explanation, pass.pass)) continue;
     for (const passes::Remark& remark : pass.remarks) {
-      if (remark.node == node) remarks.push_back(&remark);
+      // "folded 'bn1'" is about bn1, too.
+      if (remark.node == explanation.node() || remark.message.find(quoted) != std::string::npos) {
+        remarks.push_back(&remark);
+      }
     }
   }
   return remarks;
@@ -48,13 +51,10 @@ std::vector<const passes::Remark*> RemarksOn(const std::string& node,
 
 }  // namespace
 
-StatusOr<Explain> Explain::Of(const std::string& node, const ir::Model& model) {
+StatusOr<Explain> Explain::Of(const std::string& name, const ir::Model& model) {
   Explain result;
-  if (node.empty()) return result;
-  StatusOr<Explanation> explanation = Explanation::Of(node, model);
-  if (!explanation.ok()) return AtPlace(explanation.status(), "--explain");
-  result.node_ = node;
-  result.explanation_ = *std::move(explanation);
+  if (name.empty()) return result;
+  LATHE_ASSIGN_OR_RETURN(result.explanation_, Explanation::Of(name, model));
   return result;
 }
 
@@ -64,9 +64,12 @@ passes::Resources Explain::resources() {
   return result;
 }
 
-void Explain::Print(const passes::PipelineReport& report) const {
+void Explain::Print(const passes::PipelineReport& report, bool all_passes) const {
   if (!explanation_) return;
+  bool silent = true;
   for (const Explanation::Visit& visit : explanation_->visits()) {
+    if (visit.attempts.empty() && !all_passes) continue;
+    silent = false;
     fmt::print("{} ({}) in {}{}\n", Quoted(visit.node), visit.op, visit.pass,
                visit.as_part ? ", as part of a match" : "");
     for (const Explanation::Attempt& attempt : visit.attempts) {
@@ -74,10 +77,12 @@ void Explain::Print(const passes::PipelineReport& report) const {
     }
     if (visit.attempts.empty()) fmt::print("  no rule begins at {}\n", visit.op);
   }
-  for (const passes::Remark* remark : RemarksOn(node_, *explanation_, report)) {
-    fmt::print("{} in {}\n  {}: {}\n", Quoted(node_), remark->pass, RemarkKindText(remark->kind),
-               remark->message);
+  for (const passes::Remark* remark : RemarksOn(*explanation_, report)) {
+    fmt::print("{} in {}\n  {}: {}\n", Quoted(remark->node), remark->pass,
+               RemarkKindText(remark->kind), remark->message);
+    silent = false;
   }
+  if (silent) fmt::print("  none\n");
 }
 
 Json Explain::ToJson(const passes::PipelineReport& report) const {
@@ -101,7 +106,7 @@ Json Explain::ToJson(const passes::PipelineReport& report) const {
                       {"as_part", visit.as_part},
                       {"attempts", std::move(attempts)}});
   }
-  for (const passes::Remark* remark : RemarksOn(node_, *explanation_, report)) {
+  for (const passes::Remark* remark : RemarksOn(*explanation_, report)) {
     result.push_back({{"pass", remark->pass},
                       {"node", remark->node},
                       {"remark", RemarkKindText(remark->kind)},

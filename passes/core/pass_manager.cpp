@@ -273,6 +273,7 @@ StatusOr<bool> PassManager::RunFixpoint(const PipelineItem& group, const std::st
 StatusOr<bool> PassManager::RunPass(const PipelineItem& item, const std::string& position,
                                     State& state) const {
   if (options_.interrupted && options_.interrupted()) return absl::CancelledError("interrupted");
+  if (options_.most_runs && state.report.passes.size() >= *options_.most_runs) return false;
   const PassDescriptor& pass = *item.pass;
   PassReport& report = state.report.passes.emplace_back();
   report.position = position;

@@ -1,7 +1,9 @@
 // Runs a pipeline on a model.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,8 @@ struct PassManagerOptions {
   std::function<bool()> interrupted;
   // Facts that hold whether or not the model shows it.
   std::vector<std::string> assume;
+  // Stop after so many runs of passes: the rest is left out. Empty: run them all.
+  std::optional<size_t> most_runs;
 };
 
 class PassManager {

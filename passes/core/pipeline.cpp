@@ -271,6 +271,15 @@ std::vector<PipelineItem> ItemsFrom(const std::vector<PipelineItem>& items,
   return result;
 }
 
+PipelineItem ItemAlone(const std::vector<PipelineItem>& items, std::span<const size_t> path) {
+  PipelineItem item = items[path.front()];
+  if (path.size() == 1) return item;
+  PipelineItem inner = ItemAlone(item.items, path.subspan(1));
+  if (item.group->kind == GroupKind::kFixpoint) return inner;
+  item.items = {std::move(inner)};
+  return item;
+}
+
 }  // namespace
 
 StatusOr<Pipeline> Pipeline::Parse(std::string_view text, const PassRegistry& registry) {
@@ -290,6 +299,12 @@ Pipeline Pipeline::From(std::span<const size_t> path) const {
   Pipeline rest;
   rest.items_ = ItemsFrom(items_, path);
   return rest;
+}
+
+Pipeline Pipeline::Alone(std::span<const size_t> path) const {
+  Pipeline alone;
+  alone.items_ = {ItemAlone(items_, path)};
+  return alone;
 }
 
 std::string Pipeline::ToText() const {

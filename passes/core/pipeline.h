@@ -56,6 +56,9 @@ class Pipeline {
   // begun keep their other items; a fixpoint gives the rest of its round and then itself.
   Pipeline From(std::span<const size_t> path) const;
 
+  // The item at `path` alone, in the groups around it that say what it visits: one run of it.
+  Pipeline Alone(std::span<const size_t> path) const;
+
   // Text that parses to an equal pipeline; options at their default are left out.
   std::string ToText() const;
 

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstring>
 #include <optional>
-#include <set>
 
 #include "lathe/ir/text/parse.h"
 #include "lathe/ir/text/print.h"
@@ -44,14 +43,19 @@ std::vector<std::string> SplitFacts(std::string_view text) {
 
 }  // namespace
 
+Status SaveReproducer(const std::string& path, const Pipeline& pipeline, const FactSet& assume,
+                      const ir::Model& model) {
+  LATHE_ASSIGN_OR_RETURN(const std::string text, ir::PrintModel(model));
+  return WriteFileAtomically(
+      path, fmt::format("{}\n{}{}\n{}{}\n{}", kTitle, kPipeline, pipeline.ToText(), kAssume,
+                        fmt::join(assume, ","), text));
+}
+
 Status WriteReproducer::BeforePass(const PassPoint& point) {
-  std::set<std::string> assume(assume_.begin(), assume_.end());
+  FactSet assume(assume_.begin(), assume_.end());
   assume.insert(point.facts.begin(), point.facts.end());
-  LATHE_ASSIGN_OR_RETURN(const std::string model, ir::PrintModel(point.model));
-  LATHE_RETURN_IF_ERROR(WriteFileAtomically(
-      path_,
-      fmt::format("{}\n{}{}\n{}{}\n{}", kTitle, kPipeline, point.pipeline.From(point.path).ToText(),
-                  kAssume, fmt::join(assume, ","), model)));
+  LATHE_RETURN_IF_ERROR(
+      SaveReproducer(path_, point.pipeline.From(point.path), assume, point.model));
   left_ = true;
   return OkStatus();
 }

@@ -1,5 +1,5 @@
-// A file that repeats a failure: the model as it was before the pass that failed, and the rest of
-// the pipeline.
+// A file that repeats a failure: the model as it was before the pass that failed, and the passes to
+// run on it.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,11 @@
 
 namespace lathe::passes {
 
+// `assume`: the facts that the pipeline may take for granted. O(size of the model with its
+// weights). Errors: the file cannot be written; a weight file was shortened.
+Status SaveReproducer(const std::string& path, const Pipeline& pipeline, const FactSet& assume,
+                      const ir::Model& model);
+
 // Writes the file before each pass and removes it when the run succeeds or is interrupted, so that
 // it is there after a failure as after a crash.
 class WriteReproducer : public PassObserver {
@@ -19,8 +24,7 @@ class WriteReproducer : public PassObserver {
   WriteReproducer(std::string path, std::vector<std::string> assume)
       : path_(std::move(path)), assume_(std::move(assume)) {}
 
-  // O(size of the model with its weights). Errors: the file cannot be written; a weight file was
-  // shortened.
+  // Costs and errors are those of SaveReproducer.
   Status BeforePass(const PassPoint& point) override;
   // The file is there, and this run wrote it.
   bool left() const { return left_; }

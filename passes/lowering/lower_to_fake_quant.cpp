@@ -97,10 +97,17 @@ class Lowering {
     spec.op = std::move(op);
     spec.name = std::move(name);
     spec.inputs = std::move(inputs);
-    if (spec.op == "Cast") spec.attributes = {{"to", static_cast<int64_t>(type->element)}};
     ir::Node& node = rewriter_.CreateNode(*before.graph(), &before, std::move(spec));
     rewriter_.SetType(*node.output(), type);
     return node.output();
+  }
+
+  // `like` has the shape.
+  ir::Value* Cast(ir::Node& before, std::string name, ir::Value* x, const ir::Type& like,
+                  ir::ElementType to) {
+    x = Insert(before, "Cast", std::move(name), {x}, As(like, to));
+    rewriter_.SetAttribute(*x->producer(), "to", static_cast<int64_t>(to));
+    return x;
   }
 
   // The type with another element type; unknown stays unknown.
@@ -126,7 +133,9 @@ class Lowering {
                               ir::Tensor::Scalar(static_cast<float>(quant::MinQuantized(bits))));
     ir::Value* max = Constant(node, prefix + ".max_val",
                               ir::Tensor::Scalar(static_cast<float>(quant::MaxQuantized(bits))));
-    if (half || IsHalfLayer(node)) x = Insert(node, "Cast", prefix + ".cast", {x}, type);
+    if (half || IsHalfLayer(node)) {
+      x = Cast(node, prefix + ".cast", x, x->type(), ir::ElementType::kFloat32);
+    }
     x = Insert(node, "Mul", prefix + ".mul", {x, scale_constant}, type);
     x = Insert(node, "Round", prefix + ".round", {x}, type);
     x = Insert(node, "Add", prefix + ".add", {x, offset}, type);
@@ -145,23 +154,32 @@ class Lowering {
     const ir::Type& type = node.output()->type();
     ir::Value* x = Insert(node, "Mul", prefix + ".mul", {node.input(0), scale},
                           As(type, ir::ElementType::kFloat32));
-    if (type.is_tensor() && type.element == ir::ElementType::kFloat16) {
-      x = Insert(node, "Cast", prefix + ".cast", {x}, As(type, ir::ElementType::kFloat16));
+    if (IsHalfLayer(node)) {
+      x = Cast(node, prefix + ".cast", x, type, ir::ElementType::kFloat16);
     }
     rewriter_.ReplaceNode(node, *x);
     context_.Count("antiquant");
   }
 
-  // Some layer behind the AscendQuant is marked as float16.
+  // Some layer behind the node is marked as float16; it may stand behind the Pad of a pool, or
+  // behind AscendAntiQuant.
   static bool IsHalfLayer(const ir::Node& quant) {
     for (const ir::Use& use : quant.output()->uses()) {
-      if (use.user()->StringAttribute("op_data_type", "") == "float16") return true;
+      const ir::Node& user = *use.user();
+      if (user.StringAttribute("op_data_type", "") == "float16") return true;
+      if ((user.Is("Pad") || user.Is("AscendAntiQuant")) && IsHalfLayer(user)) return true;
     }
     return false;
   }
 
-  // Scales broadcast over a result of this rank: [1, n, 1, ...] behind convolutions, else [1, n].
+  // Scales broadcast over the result: [1, n, 1, ...] behind convolutions, else [1, n]; [n] for a
+  // vector, which would become a matrix.
   static std::vector<int64_t> ScaleDims(const ir::Node& producer, int64_t count) {
+    const ir::Node& layer = LayerBehind(producer);
+    if (layer.Is("MatMul") && layer.input(0)->type().rank() == 1 &&
+        layer.input(1)->ConstantTensor().rank() == 2) {
+      return {count};
+    }
     std::vector<int64_t> dims = {1, count};
     if (producer.Is("Conv") || producer.Is("ConvTranspose")) {
       dims.resize(static_cast<size_t>(producer.input(1)->ConstantTensor().rank()), 1);
@@ -183,7 +201,7 @@ class Lowering {
     for (const uint64_t word : words) scales.push_back(quant::DecodeDequantWord(word).deq_scale);
 
     ir::Node& producer = *accumulator->producer();
-    ir::Node& layer = LayerBehind(producer);
+    const ir::Node& layer = LayerBehind(producer);
     const bool half = layer.StringAttribute("op_data_type", "") == "float16";
     const ir::Rewriter::OriginScope origin(rewriter_, node);
     const std::string prefix = LayerName(layer) + ".fakedequant";
@@ -193,8 +211,7 @@ class Lowering {
                  ir::Tensor::Of(ScaleDims(producer, static_cast<int64_t>(scales.size())), scales));
     ir::Value* result = Insert(node, "Mul", prefix + ".mul", {accumulator, scale}, type);
     if (half) {
-      result = Insert(node, "Cast", prefix + ".cast", {result},
-                      As(node.output()->type(), ir::ElementType::kFloat16));
+      result = Cast(node, prefix + ".cast", result, *type, ir::ElementType::kFloat16);
     }
     rewriter_.SetType(*accumulator, type);
     ir::Value& param_value = *node.input(1);
@@ -205,9 +222,9 @@ class Lowering {
   }
 
   // The layer whose result is dequantised: the producer, or the MatMul before its bias Add.
-  static ir::Node& LayerBehind(ir::Node& producer) {
+  static const ir::Node& LayerBehind(const ir::Node& producer) {
     if (producer.Is("Add") && producer.input(0) != nullptr) {
-      ir::Node* matmul = producer.input(0)->producer();
+      const ir::Node* matmul = producer.input(0)->producer();
       if (matmul != nullptr && matmul->Is("MatMul")) return *matmul;
     }
     return producer;

@@ -73,7 +73,8 @@ StatusOr<bool> Run(PassContext& context) {
     if (!quantized.ok()) return WithContext(quantized.status(), ErrorContext::kNode, layer.name);
     SetConstantInput(context.rewriter(), *layer.bias->user(), layer.bias->index(),
                      *std::move(quantized));
-    if (factors.bits.activation == 4) InsertCast(context.rewriter(), layer);
+    if (factors.bits.activation == 4 && !layer.is_recurrent())
+      InsertCast(context.rewriter(), layer);
     context.Count("quantized");
     changed = true;
   }

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "lathe/passes/core/tensor_edit.h"
+
 namespace lathe::passes {
 namespace {
 
@@ -16,6 +18,23 @@ ir::Value& Flatten(ir::Rewriter& rewriter, ir::Value& value, const std::string& 
   spec.inputs = {&value,
                  &rewriter.CreateInitializer(graph, name + ".shape",
                                              ir::Tensor::Of({1}, std::vector<int64_t>{-1}))};
+  return *rewriter.CreateNode(graph, nullptr, std::move(spec)).output();
+}
+
+// A tensor of no elements. It is computed, since an initializer without data is another thing to
+// some runtimes.
+ir::Value& Nothing(ir::Rewriter& rewriter, ir::Graph& graph, ir::ElementType element,
+                   const std::string& name) {
+  const std::vector<float> one = {0};
+  const std::vector<int64_t> dims = {1};
+  const std::vector<int64_t> bound = {0};
+  ir::Value& zero =
+      rewriter.CreateInitializer(graph, name + ".value", FloatTensor(element, dims, one));
+  ir::Value& none = rewriter.CreateInitializer(graph, name + ".bound", ir::Tensor::Of({1}, bound));
+  ir::NodeSpec spec;
+  spec.op = "Slice";
+  spec.name = name;
+  spec.inputs = {&zero, &none, &none, &none};
   return *rewriter.CreateNode(graph, nullptr, std::move(spec)).output();
 }
 
@@ -43,9 +62,7 @@ ir::Value& LiftToMainGraph(ir::Rewriter& rewriter, ir::Value& value, ir::Element
     for (ir::Graph* other : owner->bodies()) {
       if (other == &body) continue;
       // The branch that was not taken saw nothing.
-      const ir::Tensor nothing = *ir::Tensor::FromVector(element, {0}, {});
-      rewriter.AddGraphOutput(*other,
-                              &rewriter.CreateInitializer(*other, prefix + ".none", nothing));
+      rewriter.AddGraphOutput(*other, &Nothing(rewriter, *other, element, prefix + ".none"));
     }
     if (owner->Is("Scan")) ExtendScanAttributes(rewriter, *owner);
     const int rank = owner->Is("If") ? 1 : 2;

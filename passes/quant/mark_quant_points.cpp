@@ -92,13 +92,36 @@ Status UnknownLayer(const ir::Model& model, const std::string& name) {
   return near.empty() ? status : WithContext(status, ErrorContext::kHint, near);
 }
 
+// Of a value whose type need not be known: float operators hand on that of their first input, those
+// with weights that of the weight. O(nodes upstream).
+ir::ElementType FloatTypeOf(const ir::Value* value) {
+  while (value != nullptr) {
+    value = value->Resolve();
+    if (value->type().is_tensor()) return value->type().element;
+    const ir::Node* producer = value->producer();
+    if (producer == nullptr) break;
+    if (producer->Is("Cast")) return static_cast<ir::ElementType>(producer->IntAttribute("to", 0));
+    const ir::Tensor weight =
+        producer->input(1) == nullptr ? ir::Tensor() : producer->input(1)->ConstantTensor();
+    if (weight && (weight.element_type() == ir::ElementType::kFloat32 ||
+                   weight.element_type() == ir::ElementType::kFloat16)) {
+      return weight.element_type();
+    }
+    value = producer->input(0);
+  }
+  return ir::ElementType::kUndefined;
+}
+
 void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
   MarkQuantPoint(rewriter, *layer.activation, QuantRole::kActivation, layer.name);
-  bool half = false;
+  ir::ElementType element = ir::ElementType::kUndefined;
   if (layer.weight != nullptr) {
     MarkQuantPoint(rewriter, *layer.weight, QuantRole::kWeight, layer.name);
-    half = layer.weight->value()->ConstantTensor().element_type() == ir::ElementType::kFloat16;
+    element = layer.weight->value()->ConstantTensor().element_type();
+  } else {
+    element = FloatTypeOf(layer.activation->value());
   }
+  const bool half = element == ir::ElementType::kFloat16;
   if (layer.bias != nullptr) MarkQuantPoint(rewriter, *layer.bias, QuantRole::kBias, layer.name);
   if (layer.is_recurrent()) {
     MarkQuantPoint(rewriter, *layer.hidden, QuantRole::kHidden, layer.name);

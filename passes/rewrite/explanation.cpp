@@ -2,28 +2,28 @@
 
 #include <algorithm>
 
-#include "lathe/support/nearest_names.h"
-#include "lathe/support/quoted.h"
+#include "lathe/passes/core/find_node.h"
 
 namespace lathe::passes {
 
-StatusOr<Explanation> Explanation::Of(std::string_view node, const ir::Model& model) {
-  Explanation explanation(model.Intern(node));
-  std::vector<std::string> names;
-  for (const ir::Graph* graph : model.AllGraphs()) {
-    for (const ir::Node& each : graph->nodes()) {
-      if (explanation.Wants(each)) return explanation;
-      names.push_back(each.display_name());
-    }
+StatusOr<Explanation> Explanation::Of(std::string_view name, const ir::Model& model) {
+  LATHE_ASSIGN_OR_RETURN(const ir::Node* node, FindNode(model, name));
+  Explanation explanation;
+  explanation.node_ = node->display_name();
+  explanation.id_ = node->id();
+  explanation.name_ = model.Intern(explanation.node_);
+  if (explanation.node_ == name) return explanation;
+  for (const ir::Value* output : node->outputs()) {
+    if (output->name_text() == name) explanation.value_ = output->name();
   }
-  const std::vector<std::string_view> known(names.begin(), names.end());
-  const std::string nearest = DidYouMean(node, known);
-  return NotFound("the model has no node {}{}{}", Quoted(node), nearest.empty() ? "" : "; ",
-                  nearest);
+  return explanation;
 }
 
 bool Explanation::Wants(const ir::Node& root) {
-  if (root.name() == name_) return true;
+  if (root.name() == name_ || root.id() == id_) return true;
+  for (const ir::Value* output : root.outputs()) {
+    if (!value_.empty() && output->name() == value_) return true;
+  }
   const auto [it, inserted] = origins_.try_emplace(root.origin().id, false);
   if (inserted) {
     const std::vector<ir::Name> names = root.model().OriginNames(root.origin());

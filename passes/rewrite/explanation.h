@@ -12,8 +12,8 @@
 
 namespace lathe::passes {
 
-// Listens for the nodes that stand for one original node: those that have its name, and those that
-// rules made of it.
+// Listens for the nodes that stand for one node: itself, those that have its name or compute the
+// value that was asked for, and those that rules made of it.
 class Explanation : public MatchListener {
  public:
   struct Attempt {
@@ -38,8 +38,11 @@ class Explanation : public MatchListener {
     friend bool operator==(const Visit&, const Visit&) = default;
   };
 
-  // Errors: the model has no such node; the nearest names.
-  static StatusOr<Explanation> Of(std::string_view node, const ir::Model& model);
+  // Of the node that FindNode finds, whose errors are its errors.
+  static StatusOr<Explanation> Of(std::string_view name, const ir::Model& model);
+
+  // The node as messages name it.
+  const std::string& node() const { return node_; }
 
   // In order; of visits in a row that came to the same end, the first.
   std::vector<Visit> visits() const;
@@ -50,10 +53,14 @@ class Explanation : public MatchListener {
   void OnFits(const PassContext& context, const RewriteRule& rule, const Match& match) override;
 
  private:
-  explicit Explanation(ir::Name name) : name_(name) {}
+  Explanation() = default;
   void Start(const PassContext& context, const ir::Node& node, bool as_part);
 
+  std::string node_;
+  ir::NodeId id_ = 0;
   ir::Name name_;
+  // Empty: a node was asked for.
+  ir::Name value_;
   std::vector<Visit> visits_;
   // Whether the origins with this number hold the name.
   absl::flat_hash_map<uint32_t, bool> origins_;

@@ -17,10 +17,10 @@ from builder import Graph
 from harness import arguments
 from onnx import TensorProto, helper, numpy_helper
 
-OPTIONS = arguments(__doc__)
+OPTIONS = arguments(__doc__, "mebibyte_limit")
 WORK = pathlib.Path(OPTIONS.work)
 SECONDS = 20  # of CPU: how long that is on a busy machine says nothing
-KIBIBYTES = int(sys.argv[4]) * 1024  # more than a sound file needs
+KIBIBYTES = int(OPTIONS.mebibyte_limit) * 1024  # more than a sound file needs
 F32, I64 = np.float32, np.int64
 
 

@@ -47,6 +47,18 @@ if(NOT output MATCHES "2#1.1 pow-to-mul: unchanged" OR NOT EXISTS ${WORK_DIR}/mu
   message(FATAL_ERROR "the example of a pass printed: ${output}")
 endif()
 
+run("loading the example of a plugin" ${WORK_DIR}/build/plugin_host ${WORK_DIR}/build/pow_to_mul_plugin.so)
+if(NOT output STREQUAL "pow-to-mul\n")
+  message(FATAL_ERROR "the program that loads the plugin printed: ${output}")
+endif()
+if(EXISTS ${prefix}/bin/lathe)
+  run("running the example of a plugin" ${prefix}/bin/lathe opt ${digits} -o ${WORK_DIR}/plugged.onnx
+    --load-plugin ${WORK_DIR}/build/pow_to_mul_plugin.so --passes "prepare,fixpoint(pow-to-mul)")
+  if(NOT output MATCHES "pow-to-mul +unchanged" OR NOT EXISTS ${WORK_DIR}/plugged.onnx)
+    message(FATAL_ERROR "the installed driver with the plugin printed: ${output}")
+  endif()
+endif()
+
 # One program with every installed header and all of every library: what is missing, or does not resolve, shows.
 string(REPLACE "|" ";" libraries "${LIBRARIES}")
 run("configuring a program with all of ${libraries}" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/every_library

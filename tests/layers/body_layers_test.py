@@ -130,7 +130,7 @@ class Bodies(LayerTest):
                     {"count": np.array(2)})  # fmt: skip
         other = body("else", [node("Neg", "neg", ["x"], ["b"])], [], [value("b", shape)], {})
         nodes = [node("If", "if", ["choice"], ["y"], then_branch=then, else_branch=other)]
-        data = [{"x": random(*shape, seed=i), "choice": np.array(i == 0)} for i in range(2)]
+        data = [{"x": random(*shape, seed=i), "choice": np.array(i == 1)} for i in range(2)]
         summary = self.quantise_net(nodes, weights, {"x": shape}, [value("y", shape)], data,
                                     [value("choice", [], TensorProto.BOOL)], least=15)  # fmt: skip
         self.assertEqual(summary["layers"]["quantized"], ["mm"])

@@ -108,6 +108,19 @@ class LayerTest(DriverTest):
         save_net(self.folder / "net.onnx", nodes, weights, inputs, outputs, opset)
         return self.quantise_file(inputs, data, cfg, batches, least)
 
+    def write(self, nodes, weights, inputs, outputs, opset=13):
+        """net.onnx with outputs of inferred shape."""
+        tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
+        graph = helper.make_graph(nodes, "net", ends, [], tensors)
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        inferred = {each.name: each for each in onnx.shape_inference.infer_shapes(model).graph.output}
+        for end in model.graph.output:
+            end.CopyFrom(inferred[end.name])
+        onnx.checker.check_model(model)
+        onnx.save(model, self.folder / "net.onnx")
+
     def quantise_file(self, inputs, data=None, cfg=None, batches=2, least=25.0):
         names = []
         for i in range(batches):
@@ -118,9 +131,12 @@ class LayerTest(DriverTest):
         if cfg:
             (self.folder / "quant.cfg").write_text(cfg)
             arguments = ["--cfg", "quant.cfg"]
-        summary = self.summary("quantize", "net.onnx", "-d", *names, "-o", "out/net", *arguments)
+        summary = self.summary("--threads", 1, "quantize", "net.onnx", "-d", *names, "-o", "out/net", *arguments)
         self.assertGreater(summary["sqnr_db"], least)
         self.original = Graph(self.folder / "net.onnx")
+        inferred = onnx.shape_inference.infer_shapes(self.original.model).graph
+        known = [*inferred.value_info, *inferred.output]
+        self.ranks = {each.name: len(each.type.tensor_type.shape.dim) for each in known}
         self.deploy = Graph(self.folder / "out/net_deploy_model.onnx")
         self.fake = Graph(self.folder / "out/net_fake_quant_model.onnx")
         self.record = read_record(self.folder / "out/net_record.txt")
@@ -199,7 +215,8 @@ class LayerTest(DriverTest):
                 self.same(want, self.deploy.constant(*place), "bias")
             self.same(want.astype(F), self.fake.constant(*place), "fake bias")
         self.check_quant(name, deploy.input[0])
-        self.check_dequant(name, last, last_fake, scales, weight.ndim if "Conv" in op else 2)
+        rank = 1 if self.ranks.get(last.output[0]) == 1 else weight.ndim if "Conv" in op else 2
+        self.check_dequant(name, last, last_fake, scales, rank)
 
     def check_dequant(self, name, last, last_fake, scales, rank):
         (dequant,) = self.deploy.users(last.output[0])
@@ -208,4 +225,4 @@ class LayerTest(DriverTest):
         self.same(words(step), self.deploy.constants[dequant.input[1]], "param")
         (mul,) = self.fake.users(last_fake.output[0])
         self.assertEqual((mul.op_type, mul.name), ("Mul", f"{name}.fakedequant.mul"))
-        self.same(step.reshape(1, -1, *[1] * (rank - 2)), self.fake.constants[mul.input[1]], "dequant scale")
+        self.same(step.reshape(-1) if rank == 1 else step.reshape(1, -1, *[1] * (rank - 2)), self.fake.constants[mul.input[1]], "dequant scale")

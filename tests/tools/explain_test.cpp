@@ -74,7 +74,8 @@ TEST(Explain, AnUnknownNode) {
   const LatheResult result = ExplainNode(folder, "sane");
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.err,
-            "lathe: error: --explain: the model has no node 'sane'; did you mean 'same'?\n");
+            "lathe: error: --explain: the model has no node or node's output 'sane'; did you "
+            "mean 'same'?\n");
 }
 
 }  // namespace

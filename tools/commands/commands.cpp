@@ -10,6 +10,7 @@ void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddSaveCommand(app, global);
   AddRunCommand(app, global);
   AddInspectCommand(app, global);
+  AddExplainCommand(app, global);
   AddOptCommand(app, global);
   AddPassesCommand(app, global);
 }

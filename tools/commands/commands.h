@@ -9,6 +9,7 @@ namespace lathe::tools {
 void AddBalanceCommand(CLI::App& app, GlobalOptions& global);
 void AddCalibrateCommand(CLI::App& app, GlobalOptions& global);
 void AddConfigCommand(CLI::App& app, GlobalOptions& global);
+void AddExplainCommand(CLI::App& app, GlobalOptions& global);
 void AddInspectCommand(CLI::App& app, GlobalOptions& global);
 void AddOptCommand(CLI::App& app, GlobalOptions& global);
 void AddPassesCommand(CLI::App& app, GlobalOptions& global);

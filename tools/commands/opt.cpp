@@ -7,14 +7,15 @@
 #include "lathe/backends/onnx/export.h"
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/passes/core/pass_manager.h"
-#include "lathe/passes/pipelines/all_passes.h"
 #include "lathe/support/text_file.h"
+#include "lathe/tools/bisect.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/exit_status.h"
 #include "lathe/tools/explain.h"
 #include "lathe/tools/fix_shapes.h"
 #include "lathe/tools/interrupt.h"
 #include "lathe/tools/pass_observers.h"
+#include "lathe/tools/plugin_option.h"
 #include "lathe/tools/summary.h"
 #include "lathe/tools/timing_report.h"
 
@@ -27,7 +28,9 @@ struct OptOptions {
   std::string passes;
   std::string run_reproducer;
   std::string explain;
+  std::string bisect;
   std::vector<std::string> assume;
+  std::vector<std::string> plugins;
   bool print_pipeline = false;
   ObserverOptions observers;
 };
@@ -60,7 +63,9 @@ Status CheckOptions(const OptOptions& options) {
                      options.model.empty() ? "--passes" : "MODEL"));
   }
   if (!options.print_pipeline && options.model.empty()) return required("MODEL");
-  if (!options.print_pipeline && options.output.empty()) return required("--output");
+  if (!options.print_pipeline && options.bisect.empty() && options.output.empty()) {
+    return required("--output");
+  }
   return OkStatus();
 }
 
@@ -78,6 +83,37 @@ StatusOr<Job> FindJob(const OptOptions& options) {
     LATHE_ASSIGN_OR_RETURN(job.pipeline, ReadTextFile(job.pipeline_file));
   }
   return job;
+}
+
+// A fresh model each time.
+StatusOr<std::unique_ptr<ir::Model>> LoadModel(const OptOptions& options,
+                                               const GlobalOptions& global, Job& job) {
+  std::unique_ptr<ir::Model> model = std::move(job.model);
+  if (model == nullptr && options.run_reproducer.empty()) {
+    LATHE_ASSIGN_OR_RETURN(model, frontends::ImportOnnx(options.model));
+  } else if (model == nullptr) {
+    LATHE_ASSIGN_OR_RETURN(passes::Reproducer reproducer,
+                           passes::ReadReproducer(options.run_reproducer));
+    model = std::move(reproducer.model);
+  }
+  ir::Rewriter rewriter(*model);
+  LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
+  return model;
+}
+
+Status BisectJob(const OptOptions& options, const GlobalOptions& global, Job& job,
+                 const passes::Pipeline& pipeline, const passes::PassRegistry& registry) {
+  // A wrong order is said before anything runs.
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, LoadModel(options, global, job));
+  LATHE_RETURN_IF_ERROR(UsageError(
+      passes::PassManager::Build(pipeline, registry, *model, {.assume = job.assume}).status()));
+  const std::string& reproducer = options.observers.reproducer;
+  return RunBisect({.command = options.bisect,
+                    .reproducer = reproducer.empty() ? "bisect.lir" : reproducer,
+                    .output = options.output,
+                    .json = global.json,
+                    .verbose = global.verbosity > 0},
+                   pipeline, registry, job.assume, [&] { return LoadModel(options, global, job); });
 }
 
 StatusOr<passes::PipelineReport> RunObserved(passes::Pipeline pipeline,
@@ -99,7 +135,7 @@ StatusOr<passes::PipelineReport> RunObserved(passes::Pipeline pipeline,
 Status Run(const OptOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckOptions(options));
   passes::PassRegistry registry;
-  LATHE_RETURN_IF_ERROR(passes::RegisterAllPasses(registry));
+  LATHE_RETURN_IF_ERROR(RegisterPasses(options.plugins, registry));
   // What is wrong with the command line is said before a large model is read.
   LATHE_ASSIGN_OR_RETURN(Job job, FindJob(options));
   StatusOr<passes::Pipeline> pipeline = passes::Pipeline::Parse(job.pipeline, registry);
@@ -116,15 +152,15 @@ Status Run(const OptOptions& options, const GlobalOptions& global) {
     return OkStatus();
   }
 
-  if (job.model == nullptr) {
-    LATHE_ASSIGN_OR_RETURN(job.model, frontends::ImportOnnx(options.model));
-  }
-  ir::Model& model = *job.model;
-  ir::Rewriter rewriter(model);
-  LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
+  if (!options.bisect.empty()) return BisectJob(options, global, job, *pipeline, registry);
+
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> loaded, LoadModel(options, global, job));
+  ir::Model& model = *loaded;
   const size_t nodes_before = CountNodes(model);
   PassObservers observers(options.observers, job.assume);
-  LATHE_ASSIGN_OR_RETURN(Explain explain, Explain::Of(options.explain, model));
+  StatusOr<Explain> explained = Explain::Of(options.explain, model);
+  if (!explained.ok()) return AtPlace(explained.status(), "--explain");
+  Explain& explain = *explained;
   LATHE_ASSIGN_OR_RETURN(
       const passes::PipelineReport report,
       RunObserved(*std::move(pipeline), registry, model, job.assume, observers, explain));
@@ -147,7 +183,7 @@ Status Run(const OptOptions& options, const GlobalOptions& global) {
     PrintJson(summary);
     return OkStatus();
   }
-  explain.Print(report);
+  explain.Print(report, /*all_passes=*/true);
   PrintReport(report, global.verbosity > 0);
   if (timing) PrintTiming(*observers.timing());
   fmt::print("{}{}{} nodes, {} before\n", options.output, options.output.empty() ? "" : ": ",
@@ -185,10 +221,25 @@ void AddOptCommand(CLI::App& app, GlobalOptions& global) {
       ->type_name("FACT")
       ->allow_extra_args(false);
   command
-      ->add_option("--explain", options->explain,
-                   "Print every rule that was tried on this node, and why it fitted or did not")
+      ->add_option(
+          "--explain", options->explain,
+          "Print every rule that was tried on this node, or on the one that computes a value "
+          "of this name, and why it fitted or did not")
       ->type_name("NODE");
+  CLI::Option* bisect =
+      command
+          ->add_option("--bisect", options->bisect,
+                       "Find the first pass after which this command fails, which gets the path of "
+                       "a model as its last argument")
+          ->type_name("COMMAND");
+  AddPluginOption(*command, options->plugins);
   AddObserverOptions(*command, options->observers);
+  // What looks at one run.
+  for (const char* option :
+       {"--print-pipeline", "--explain", "--verify-each", "--check-changed", "--print-before",
+        "--print-after", "--print-changes", "--timing", "--timing-json", "--trace", "--remarks"}) {
+    bisect->excludes(command->get_option(option));
+  }
   command->callback([options, passes, reproducer, &global] {
     // An empty pipeline is one, too.
     if (passes->count() == 0 && reproducer->count() == 0) throw CLI::RequiredError("--passes");

@@ -6,10 +6,10 @@
 
 #include "lathe/passes/core/fact_table.h"
 #include "lathe/passes/core/pipeline_group.h"
-#include "lathe/passes/pipelines/all_passes.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/exit_status.h"
 #include "lathe/tools/pass_docs.h"
+#include "lathe/tools/plugin_option.h"
 #include "lathe/tools/summary.h"
 
 namespace lathe::tools {
@@ -118,10 +118,17 @@ void ListAll(const passes::PassRegistry& registry, bool json) {
   PrintTable(rows);
 }
 
-Status Run(const std::string& name, const std::string& docs, bool json) {
+struct PassesOptions {
+  std::string name;
+  std::string docs;
+  std::vector<std::string> plugins;
+};
+
+Status Run(const PassesOptions& options, bool json) {
   passes::PassRegistry registry;
-  LATHE_RETURN_IF_ERROR(passes::RegisterAllPasses(registry));
-  if (!docs.empty()) return WritePassDocs(registry, docs);
+  LATHE_RETURN_IF_ERROR(RegisterPasses(options.plugins, registry));
+  if (!options.docs.empty()) return WritePassDocs(registry, options.docs);
+  const std::string& name = options.name;
   if (name.empty()) {
     ListAll(registry, json);
     return OkStatus();
@@ -149,14 +156,15 @@ Status Run(const std::string& name, const std::string& docs, bool json) {
 void AddPassesCommand(CLI::App& app, GlobalOptions& global) {
   CLI::App* command =
       app.add_subcommand("passes", "List the passes and named pipelines, or describe one");
-  const auto name = std::make_shared<std::string>();
-  const auto docs = std::make_shared<std::string>();
-  CLI::Option* of_one = command->add_option("NAME", *name, "The pass or pipeline to describe");
-  command->add_option("--docs", *docs, "Write a page for each into this folder")
+  const auto options = std::make_shared<PassesOptions>();
+  CLI::Option* of_one =
+      command->add_option("NAME", options->name, "The pass or pipeline to describe");
+  command->add_option("--docs", options->docs, "Write a page for each into this folder")
       ->type_name("DIR")
       ->excludes(of_one);
-  command->callback([name, docs, &global] {
-    global.run = [name, docs, &global] { return Run(*name, *docs, global.json); };
+  AddPluginOption(*command, options->plugins);
+  command->callback([options, &global] {
+    global.run = [options, &global] { return Run(*options, global.json); };
   });
 }
 

@@ -12,6 +12,8 @@
 namespace lathe::passes {
 namespace {
 
+const std::string kNoError = FormatError(OkStatus());
+
 using ::testing::Each;
 using ::testing::ElementsAre;
 
@@ -58,7 +60,7 @@ struct Net : GraphBuilder {
   Status Run(std::string_view pipeline) {
     Resources resources;
     resources.Provide(&record);
-    return RunWith(model(), pipeline, resources, {"calibrated"}).status();
+    return RunWith(model(), pipeline, resources, {"calibrated", "ascend-lowered"}).status();
   }
   const ir::Node* Find(std::string_view name) {
     for (const ir::Node& node : graph().nodes()) {
@@ -92,8 +94,8 @@ std::vector<float> Scales(const ir::Value& param) {
 
 TEST(Recurrent, LstmForTheAccelerator) {
   Net net({.sequence_lens = true});
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
-  ASSERT_TRUE(net.Run(kDeployPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
+  ASSERT_EQ(FormatError(net.Run(kDeployPipeline)), kNoError);
   const ir::Node& node = *net.Find("rnn");
   EXPECT_EQ(node.op_text(), "BasicLSTMInplaceFillWindowCache");
   EXPECT_EQ(net.graph().first_node(), &node);
@@ -131,8 +133,8 @@ TEST(Recurrent, LstmForTheAccelerator) {
 
 TEST(Recurrent, GruForTheAccelerator) {
   Net net({.lstm = false});
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
-  ASSERT_TRUE(net.Run(kDeployPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
+  ASSERT_EQ(FormatError(net.Run(kDeployPipeline)), kNoError);
   const ir::Node& node = *net.Find("rnn");
   EXPECT_EQ(node.op_text(), "BasicGRUInplaceFillWindowCache");
   EXPECT_THAT(InputNames(node),
@@ -146,8 +148,8 @@ TEST(Recurrent, GruForTheAccelerator) {
 TEST(Recurrent, WithoutBiasAndWithAScaleAChannel) {
   Net net({.bias = false});
   net.Scales(8, 0.125f, 0.0625f);
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
-  ASSERT_TRUE(net.Run(kDeployPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
+  ASSERT_EQ(FormatError(net.Run(kDeployPipeline)), kNoError);
   const ir::Node& node = *net.Find("rnn");
   EXPECT_THAT(InputNames(node),
               ElementsAre("x", "w", "r", "h", "c", "-", "-", "-", "rnn.dequant.param"));
@@ -160,9 +162,9 @@ TEST(Recurrent, SixteenBitActivations) {
   Net net;
   net.Entry().act_type = "INT16";
   net.Entry().offset_h = 1000;
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
   const std::unique_ptr<ir::Model> simulated = net.model().Clone();
-  ASSERT_TRUE(net.Run(kDeployPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kDeployPipeline)), kNoError);
   EXPECT_EQ(net.Find("rnn")->IntAttribute("quant_dtype", 0), 6);
   EXPECT_EQ(net.Find("rnn")->FloatAttribute("quant_offset_h", 0), 1000);
 }
@@ -170,7 +172,7 @@ TEST(Recurrent, SixteenBitActivations) {
 TEST(Recurrent, FourBitActivationsAreRefused) {
   Net net;
   net.Entry().act_type = "INT4";
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
   EXPECT_EQ(FormatError(net.Run(kDeployPipeline)),
             "node 'rnn': pass lower-recurrent: the accelerator has no LSTM with 4-bit activations");
 }
@@ -178,8 +180,8 @@ TEST(Recurrent, FourBitActivationsAreRefused) {
 TEST(Recurrent, FourBitWeightsArePackedAlongTheirInputs) {
   Net net;
   net.Entry().wts_type = "INT4";
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
-  ASSERT_TRUE(net.Run(kDeployPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
+  ASSERT_EQ(FormatError(net.Run(kDeployPipeline)), kNoError);
   const ir::Node& node = *net.Find("rnn");
   EXPECT_THAT(node.input(1)->tensor().dims(), ElementsAre(1, 8, 2));
   EXPECT_THAT(node.input(2)->tensor().dims(), ElementsAre(1, 8, 1));
@@ -192,8 +194,8 @@ TEST(Recurrent, TruncatedScalesOnRequestOfTheRecord) {
   net.Scales(4, 0.0078125f, 0.0023622047f);
   net.Entry().scale_d = 0.015686275f;
   net.Entry().fakequant_precision_mode = "FORCE_FP16_QUANT";
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
-  ASSERT_TRUE(net.Run(kDeployPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
+  ASSERT_EQ(FormatError(net.Run(kDeployPipeline)), kNoError);
   const std::vector<uint64_t> words = *net.Find("rnn")->input(8)->tensor().Values<uint64_t>();
   for (const uint64_t word : words) {
     EXPECT_EQ(word & 0x1FFF, 0u);
@@ -202,8 +204,8 @@ TEST(Recurrent, TruncatedScalesOnRequestOfTheRecord) {
 
 TEST(Recurrent, SimulationComputesOnRealValues) {
   Net net;
-  ASSERT_TRUE(net.Run(kLoweringPipeline).ok());
-  ASSERT_TRUE(net.Run(kFakeQuantPipeline).ok());
+  ASSERT_EQ(FormatError(net.Run(kLoweringPipeline)), kNoError);
+  ASSERT_EQ(FormatError(net.Run(kFakeQuantPipeline)), kNoError);
   const ir::Node& node = *net.Find("rnn");
   EXPECT_EQ(node.op_text(), "LSTM");
   EXPECT_THAT(InputNames(node),

@@ -88,12 +88,23 @@ TEST_F(ExplanationTest, NodesMadeOfTheNodeAreFollowed) {
                           "rename fits with []", "test made (Log)"));
 }
 
+TEST_F(ExplanationTest, TheNodeThatComputesAValue) {
+  // Without a name, and what takes its place as well.
+  ir::Value* value = net_.Op("Neg", "b", {net_.Input("x")});
+  net_.rewriter().Rename(*value->producer(), {});
+  net_.rewriter().SetOrigin(*value->producer(), {});
+  const std::string node = value->producer()->display_name();
+  net_.Output(value);
+  EXPECT_THAT(Explain("b", {Rename("Neg", "Abs")}),
+              ElementsAre("test " + node + " (Neg)", "rename fits with []"));
+}
+
 TEST_F(ExplanationTest, AnUnknownNodeIsAnError) {
   net_.Output(net_.Op("Neg", "conv1", {net_.Input("x")}));
   EXPECT_EQ(FormatError(Explanation::Of("conv2", net_.model()).status()),
-            "the model has no node 'conv2'; did you mean 'conv1'?");
+            "the model has no node or node's output 'conv2'; did you mean 'conv1'?");
   EXPECT_EQ(FormatError(Explanation::Of("zzz", net_.model()).status()),
-            "the model has no node 'zzz'");
+            "the model has no node or node's output 'zzz'");
 }
 
 TEST_F(ExplanationTest, NothingIsSaidOfOthers) {
