@@ -102,38 +102,4 @@ StatusOr<std::vector<uint32_t>> SearchNObserver::Finish() const {
   return shifts;
 }
 
-float DequantizeShifted(int64_t sum, float deq_scale, int shift) {
-  if (shift == 0) return static_cast<float>(sum) * deq_scale;
-  const int64_t shifted = std::clamp<int64_t>(sum >> shift, kLowest, kHighest);
-  return static_cast<float>(shifted) * deq_scale * std::ldexp(1.0f, shift);
-}
-
-StatusOr<std::vector<std::vector<float>>> JoinBranches(std::span<const SearchNBranch> branches) {
-  if (branches.empty()) return InvalidInput("there are no branches to join");
-  size_t channels = 1;
-  for (const SearchNBranch& branch : branches) {
-    const size_t count = branch.scale_w.size();
-    if (count != 1 && channels != 1 && count != channels) {
-      return InvalidInput("branches of {} and {} channels cannot be joined", channels, count);
-    }
-    channels = std::max(channels, count);
-    const bool usable =
-        IsScale(branch.scale_d) && count > 0 && std::ranges::all_of(branch.scale_w, IsScale);
-    if (!usable) return InvalidInput("a branch has a scale that is not positive and finite");
-  }
-  std::vector<float> largest(channels, 0.0f);
-  for (const SearchNBranch& branch : branches) {
-    for (size_t c = 0; c < channels; ++c) {
-      const float scale_w = branch.scale_w[branch.scale_w.size() == 1 ? 0 : c];
-      largest[c] = std::max(largest[c], scale_w * branch.scale_d);
-    }
-  }
-  std::vector<std::vector<float>> joined;
-  for (const SearchNBranch& branch : branches) {
-    std::vector<float>& scales = joined.emplace_back();
-    for (const float each : largest) scales.push_back(each / branch.scale_d);
-  }
-  return joined;
-}
-
 }  // namespace lathe::quant

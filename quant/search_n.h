@@ -22,8 +22,8 @@ inline constexpr int kMinShift = 1;
 inline constexpr int kMaxShift = 16;
 
 enum class SearchNVersion {
-  kV1 = 1,  // division towards zero, errors in double
-  kV2 = 2,  // division downwards, errors in the data's own type, float32
+  kV1 = 1,  // division towards zero
+  kV2 = 2,  // division downwards
 };
 
 // One channel's errors for N = 1..16.
@@ -67,19 +67,5 @@ class SearchNObserver {
   std::vector<ShiftErrors> errors_;
   bool seen_ = false;
 };
-
-// What AscendDequant makes of an int32 sum (2.4): sum * deq_scale when N is 0, else
-// clip_int16(floor(sum / 2^N)) * deq_scale * 2^N.
-float DequantizeShifted(int64_t sum, float deq_scale, int shift);
-
-// A group of layers whose sums are added must have equal words: each channel gets the largest
-// deq_scale of the branches. The weight scales that give it, for each branch; exact scales are
-// max / scale_d rounded to float32. Errors: branches with different numbers of channels (one stands
-// for all), fewer than one branch, scales that are not positive and finite.
-struct SearchNBranch {
-  float scale_d = 1.0f;
-  std::vector<float> scale_w;
-};
-StatusOr<std::vector<std::vector<float>>> JoinBranches(std::span<const SearchNBranch> branches);
 
 }  // namespace lathe::quant
