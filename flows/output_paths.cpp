@@ -23,6 +23,7 @@ StatusOr<OutputPaths> MakeOutputPaths(const std::string& prefix) {
   const std::string start = (folder / (name.empty() ? "" : name + "_")).string();
   return OutputPaths{.deploy = start + "deploy_model.onnx",
                      .fake_quant = start + "fake_quant_model.onnx",
+                     .qdq = start + "qdq_model.onnx",
                      .record = start + "record.txt",
                      .config = start + "config.json"};
 }

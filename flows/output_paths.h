@@ -10,6 +10,7 @@ namespace lathe::flows {
 struct OutputPaths {
   std::string deploy;
   std::string fake_quant;
+  std::string qdq;
   std::string record;
   std::string config;
 };

@@ -1,5 +1,6 @@
 #include "lathe/flows/save_model.h"
 
+#include "lathe/flows/convert_opset.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
@@ -47,13 +48,20 @@ quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
   return network;
 }
 
-StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
+namespace {
+
+Status CheckFits(const quant::Record& record, const ir::Model& model) {
   if (record.entries.empty()) {
     return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
                        "calibrate first: 'lathe calibrate' writes it");
   }
-  const quant::RecordNetwork network = DescribeRecordNetwork(*model);
-  LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, network, {.for_deploy = true}));
+  return quant::CheckRecord(record, DescribeRecordNetwork(model), {.for_deploy = true});
+}
+
+}  // namespace
+
+StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
+  LATHE_RETURN_IF_ERROR(CheckFits(record, *model));
   quant::Record shared = record;
   passes::Resources resources;
   resources.Provide(&shared);
@@ -70,6 +78,31 @@ StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::
   LATHE_RETURN_IF_ERROR(
       RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources, lowered).status());
   return saved;
+}
+
+StatusOr<std::unique_ptr<ir::Model>> LowerToQdq(std::unique_ptr<ir::Model> model,
+                                                const quant::Record& record) {
+  LATHE_RETURN_IF_ERROR(CheckFits(record, *model));
+  // Scales along an axis came with operator set 13, 16-bit integers with 21.
+  int64_t needed = 13;
+  for (const quant::RecordEntry& entry : record.entries) {
+    LATHE_ASSIGN_OR_RETURN(const quant::RecordBits bits, quant::ResolveRecordBits(*entry.value));
+    if (bits.activation == 16) needed = 21;
+  }
+  if (model->OpsetVersion("") < needed) {
+    // The converter need not know the reference's note; marking sets it anew.
+    ir::Rewriter rewriter(*model);
+    passes::VisitNodes(model->graph(),
+                       [&](ir::Node& node) { rewriter.RemoveAttribute(node, "op_data_type"); });
+    LATHE_ASSIGN_OR_RETURN(model, ConvertOpset(*model, needed));
+  }
+  quant::Record shared = record;
+  passes::Resources resources;
+  resources.Provide(&shared);
+  LATHE_RETURN_IF_ERROR(
+      RunPasses(*model, passes::kQdqPipeline, resources, {std::string(passes::facts::kCalibrated)})
+          .status());
+  return model;
 }
 
 }  // namespace lathe::flows

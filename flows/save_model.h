@@ -24,4 +24,10 @@ quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model);
 // record; a record that does not fit; a bias that leaves int32.
 StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record);
 
+// The same factors as a model in ONNX's own operators (QuantizeLinear, DequantizeLinear), lifted to
+// operator set 13, or 21 where activations have 16 bits. Errors as above; 4-bit activations; an
+// operator that the conversion of the operator set cannot express.
+StatusOr<std::unique_ptr<ir::Model>> LowerToQdq(std::unique_ptr<ir::Model> model,
+                                                const quant::Record& record);
+
 }  // namespace lathe::flows

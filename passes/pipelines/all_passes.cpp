@@ -49,6 +49,7 @@
 #include "lathe/passes/lowering/lower_recurrent.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
+#include "lathe/passes/lowering/lower_to_qdq.h"
 #include "lathe/passes/lowering/quantize_bias.h"
 #include "lathe/passes/lowering/quantize_weights.h"
 #include "lathe/passes/lowering/share_ascend_quant.h"
@@ -109,6 +110,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &LowerRecurrentPass(),
            &LowerToDeployPass(),
            &LowerToFakeQuantPass(),
+           &LowerToQdqPass(),
            &MarkQuantPointsPass(),
            &MergeCastsPass(),
            &MergeConcatsPass(),

@@ -52,6 +52,12 @@ inline constexpr std::string_view kLoweringPipeline =
     "mark-quant-points,transpose-gemm-weight,insert-balance,insert-ascend-quant,quantize-weights,"
     "insert-ascend-dequant,quantize-bias,share-ascend-quant";
 
+// Calibrated graph to a standard QDQ model, whose operator set must be at least 13.
+//   insert-balance          before lower-to-qdq: what is quantised is the balanced value
+//   quantize-weights, quantize-bias   before lower-to-qdq, which dequantises what they left
+inline constexpr std::string_view kQdqPipeline =
+    "mark-quant-points,insert-balance,quantize-weights,quantize-bias,lower-to-qdq";
+
 // Lowered graph to what is emitted.
 //   lower-recurrent        before lower-to-deploy, which forgets the marks
 //   simulate-recurrent     before lower-to-fake-quant, which rewrites the nodes that it inserts

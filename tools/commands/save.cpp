@@ -30,18 +30,26 @@ Status Run(const SaveOptions& options, const GlobalOptions& global) {
   LATHE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(options.record));
   const StatusOr<quant::Record> record = frontends::ParseRecord(text);
   if (!record.ok()) return WithContext(record.status(), ErrorContext::kFile, options.record);
-  StatusOr<flows::SavedModels> saved = flows::LowerModel(std::move(model), *record);
-  if (!saved.ok()) return WithContext(saved.status(), ErrorContext::kFile, options.record);
-  LATHE_ASSIGN_OR_RETURN(const flows::OutputPaths paths, flows::MakeOutputPaths(options.prefix));
   AtomicFileSet files;
   std::vector<std::string> written;
-  if (options.emit != "fake-quant") {
-    LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved->deploy, paths.deploy, &files));
-    written.push_back(paths.deploy);
-  }
-  if (options.emit != "deploy") {
-    LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved->fake_quant, paths.fake_quant, &files));
-    written.push_back(paths.fake_quant);
+  if (options.emit == "qdq") {
+    auto qdq = flows::LowerToQdq(std::move(model), *record);
+    if (!qdq.ok()) return WithContext(qdq.status(), ErrorContext::kFile, options.record);
+    LATHE_ASSIGN_OR_RETURN(const flows::OutputPaths paths, flows::MakeOutputPaths(options.prefix));
+    LATHE_RETURN_IF_ERROR(backends::StageOnnx(**qdq, paths.qdq, &files));
+    written.push_back(paths.qdq);
+  } else {
+    StatusOr<flows::SavedModels> saved = flows::LowerModel(std::move(model), *record);
+    if (!saved.ok()) return WithContext(saved.status(), ErrorContext::kFile, options.record);
+    LATHE_ASSIGN_OR_RETURN(const flows::OutputPaths paths, flows::MakeOutputPaths(options.prefix));
+    if (options.emit != "fake-quant") {
+      LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved->deploy, paths.deploy, &files));
+      written.push_back(paths.deploy);
+    }
+    if (options.emit != "deploy") {
+      LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved->fake_quant, paths.fake_quant, &files));
+      written.push_back(paths.fake_quant);
+    }
   }
   LATHE_RETURN_IF_ERROR(StopIfInterrupted());
   LATHE_RETURN_IF_ERROR(files.Commit());
@@ -56,8 +64,8 @@ Status Run(const SaveOptions& options, const GlobalOptions& global) {
 }  // namespace
 
 void AddSaveCommand(CLI::App& app, GlobalOptions& global) {
-  CLI::App* command =
-      app.add_subcommand("save", "Make deploy and fake-quant models of a calibrated model");
+  CLI::App* command = app.add_subcommand(
+      "save", "Make deploy and fake-quant models, or a QDQ model, of a calibrated model");
   command->footer("Example: lathe save modified.onnx --record record.txt -o out/net");
   const auto options = std::make_shared<SaveOptions>();
   command->add_option("MODIFIED", options->model, "The model that 'lathe calibrate' wrote")
@@ -70,8 +78,10 @@ void AddSaveCommand(CLI::App& app, GlobalOptions& global) {
                    "Folder and beginning of the names of the results")
       ->required()
       ->type_name("PREFIX");
-  command->add_option("--emit", options->emit, "Which models to write")
-      ->check(CLI::IsMember({"both", "deploy", "fake-quant"}))
+  command
+      ->add_option("--emit", options->emit,
+                   "Which models to write; qdq: ONNX's own operators, for any runtime")
+      ->check(CLI::IsMember({"both", "deploy", "fake-quant", "qdq"}))
       ->capture_default_str();
   command->callback(
       [options, &global] { global.run = [options, &global] { return Run(*options, global); }; });
