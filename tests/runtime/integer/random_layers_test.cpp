@@ -186,7 +186,7 @@ int Rounds(int normal) {
 }
 
 TEST(IntegerFuzz, Convolutions) {
-  for (int i = 0; i < Rounds(700); ++i) {
+  for (int i = 0; i < Rounds(500); ++i) {
     Generator make(static_cast<uint32_t>(i));
     GraphBuilder graph;
     std::vector<int64_t> dims = {make.Int(1, 3), make.Int(1, 20)};

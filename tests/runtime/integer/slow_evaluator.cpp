@@ -418,8 +418,8 @@ class Evaluator {
   SlowValue Binary(const ir::Node& node) {
     const SlowValue& a = In(node, 0);
     const SlowValue& b = In(node, 1);
-    const bool first = a.dims.size() > b.dims.size() ||
-                       (a.dims.size() == b.dims.size() && a.size() >= b.size());
+    const bool first =
+        a.dims.size() > b.dims.size() || (a.dims.size() == b.dims.size() && a.size() >= b.size());
     SlowValue y{.dims = first ? a.dims : b.dims};
     const auto element = [&](const SlowValue& x, const Ints& out) {
       Ints in(out.end() - static_cast<std::ptrdiff_t>(x.dims.size()), out.end());
@@ -481,7 +481,10 @@ class Evaluator {
       const auto first = static_cast<size_t>(sample) * hidden;
       std::vector<float> h(hidden), c(hidden);
       for (size_t k = 0; k < hidden; ++k) {
-        h[k] = In(node, 3).floats[first + k];
+        // The initial state is quantised as a whole.
+        h[k] = static_cast<float>(
+                   quantize(In(node, 3).floats[first + k], "quant_scale_h", "quant_offset_h")) *
+               (1.0f / node.FloatAttribute("quant_scale_h", 0));
         if (lstm) c[k] = In(node, 4).floats[first + k];
       }
       for (int64_t t = 0; t < x.dims[0]; ++t) {
