@@ -147,13 +147,15 @@ StatusOr<bool> Run(PassContext& context) {
   const auto& skip = context.options().Get<std::vector<std::string>>("skip");
   const auto parameter = [](ValueHandle handle) {
     return Any(handle).Where("it is a constant of real numbers", [](const ir::Value& value) {
-      return ir::IsFloatingPoint(value.ConstantTensor().element_type());
+      const ir::Tensor tensor = value.ConstantTensor();
+      return tensor && ir::IsFloatingPoint(tensor.element_type());
     });
   };
   const Operand weight =
       Any(kWeight).Where("it is a constant of float32 or float16", [](const ir::Value& value) {
-        const ir::ElementType type = value.ConstantTensor().element_type();
-        return type == ir::ElementType::kFloat32 || type == ir::ElementType::kFloat16;
+        const ir::Tensor tensor = value.ConstantTensor();
+        return tensor && (tensor.element_type() == ir::ElementType::kFloat32 ||
+                          tensor.element_type() == ir::ElementType::kFloat16);
       });
   std::vector<std::string> operators = {"Conv"};
   if (context.options().Get<bool>("transposed")) operators.emplace_back("ConvTranspose");

@@ -9,6 +9,7 @@
 #include "lathe/support/half.h"
 #include "lathe/tests/passes/graph_builder.h"
 #include "lathe/tests/passes/run_pass.h"
+#include "lathe/tests/passes/text_model.h"
 
 namespace lathe::passes {
 namespace {
@@ -202,6 +203,26 @@ TEST(FuseConvBn, RefusesSkipped) {
   EXPECT_FALSE(report.changed);
   EXPECT_EQ(report.remarks.at(0).message,
             "fold-batch-norm: node 'conv': condition 'it is not listed in skip' does not hold");
+}
+
+TEST(FuseConvBn, RefusesALocalFunction) {
+  const auto model = ParseText(R"( (%x: f32[1, 1, 2]) {
+    %y = own::block(%x)
+    return %y
+  }
+  function own::block (%a: ?) {
+    import "" 17
+    %w = Constant() { value = tensor f32[1, 1, 1] {2.0} }
+    %p = Constant() { value = tensor f32[1] {1.0} }
+    %c = Conv(%a, %w)
+    %n = BatchNormalization(%c, %p, %p, %p, %p)
+    return %n
+  })");
+  const PassReport report = RunPass(*model, "fuse-conv-bn");
+  EXPECT_FALSE(report.changed);
+  ASSERT_EQ(report.remarks.size(), 1u);
+  EXPECT_THAT(report.remarks[0].message,
+              ::testing::HasSubstr("condition 'it is in no local function' does not hold"));
 }
 
 TEST(FuseConvBn, RefusesComputedParameters) {
