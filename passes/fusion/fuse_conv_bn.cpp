@@ -174,7 +174,7 @@ StatusOr<bool> Run(PassContext& context) {
                                                  parameter(kMean), parameter(kVar)})
                            .Where("it is in inference form", IsInference)
                            .Where("its statistics are not used", OnlyFirstResultIsUsed)
-                           .WhereMatch("all have the weight's channels", ChannelsFit)
+                           .WhereMatch("all have as many channels as the weight", ChannelsFit)
                            .WhereMatch("what is folded is finite", FoldsToFiniteValues);
   const RewriteRule rules[] = {{"fold-batch-norm", norm, Rewrite}};
   LATHE_ASSIGN_OR_RETURN(const RewriteResult result, ApplyRules(rules, context));

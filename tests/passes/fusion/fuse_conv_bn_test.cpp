@@ -244,7 +244,8 @@ TEST(FuseConvBn, RefusesAComputedWeight) {
 TEST(FuseConvBn, RefusesParametersOfAnotherLength) {
   Net net;
   net.Build(net.Constant("w", {3, 1, 1, 1}, {1, 2, 3}), nullptr);
-  ExpectRefused(net, "node 'bn': condition 'all have the weight's channels' does not hold");
+  ExpectRefused(net,
+                "node 'bn': condition 'all have as many channels as the weight' does not hold");
 }
 
 TEST(FuseConvBn, RefusesWhatWouldNotBeFinite) {
