@@ -270,6 +270,13 @@ TEST(OptCommand, TwoRunsWriteTheSameBytes) {
   EXPECT_EQ(ReadFile(folder / "b.onnx"), ReadFile(folder / "c.onnx"));
 }
 
+TEST(OptCommand, APipelineFileNeedsAName) {
+  const TestFolder folder;
+  const LatheResult result = RunLathe(folder, {"opt", "--passes", "@", "--print-pipeline"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.err, "lathe: error: --passes: the name of a file is missing after '@'\n");
+}
+
 TEST(OptCommand, AnEmptyPipelineCopies) {
   const TestFolder folder;
   WriteConvNet(folder / "a.onnx");
