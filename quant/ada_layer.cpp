@@ -162,10 +162,9 @@ double AdaLayer::Forward(const Chunk& chunk, int64_t group, std::span<const int6
   patches.resize(static_cast<size_t>(shape_.patch() * kPositions));
   sums.resize(static_cast<size_t>(kPositions * cout));
   FillPatches(chunk, group, samples, 0, shape_.patch(), patches.data());
-  internal::Multiply(static_cast<size_t>(chunk.count), {patches.data(), 1, kPositions},
-                     packed_[static_cast<size_t>(group)], sums.data(), static_cast<size_t>(cout),
-                     false);
-  internal::PackedMatrix& slopes_out = slopes_out_[static_cast<size_t>(group)];
+  Multiply(static_cast<size_t>(chunk.count), {patches.data(), 1, kPositions},
+           packed_[static_cast<size_t>(group)], sums.data(), static_cast<size_t>(cout), false);
+  PackedMatrix& slopes_out = slopes_out_[static_cast<size_t>(group)];
   const int64_t channels = shape_.groups * cout;
   const int64_t area = shape_.out_positions();
   double loss = 0;
@@ -235,9 +234,9 @@ double AdaLayer::Loss(std::span<const float> weights, std::span<const int64_t> s
     mine.sums.assign(static_cast<size_t>(rows * shape_.cout), 0.0f);
     for (const Chunk& chunk : chunks) {
       FillPatches(chunk, static_cast<int64_t>(group), samples, first, rows, mine.patches.data());
-      internal::Multiply(static_cast<size_t>(rows), {mine.patches.data(), kPositions, 1},
-                         slopes_out_[group], mine.sums.data(), static_cast<size_t>(shape_.cout),
-                         true, static_cast<size_t>(chunk.begin), static_cast<size_t>(chunk.count));
+      Multiply(static_cast<size_t>(rows), {mine.patches.data(), kPositions, 1}, slopes_out_[group],
+               mine.sums.data(), static_cast<size_t>(shape_.cout), true,
+               static_cast<size_t>(chunk.begin), static_cast<size_t>(chunk.count));
     }
     // Back from [patch, cout] to [cout, patch].
     for (int64_t c = 0; c < shape_.cout; ++c) {

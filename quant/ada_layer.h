@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "lathe/quant/internal/gemm.h"
+#include "lathe/quant/matrix_product.h"
 #include "lathe/support/status.h"
 #include "lathe/support/thread_pool.h"
 
@@ -89,8 +89,8 @@ class AdaLayer {
   double positions_ = 1;
   // Of each group: the weights, and the derivative of the loss for each output, position by
   // position.
-  std::vector<internal::PackedMatrix> packed_;
-  std::vector<internal::PackedMatrix> slopes_out_;
+  std::vector<PackedMatrix> packed_;
+  std::vector<PackedMatrix> slopes_out_;
 };
 
 }  // namespace lathe::quant

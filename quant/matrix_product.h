@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace lathe::quant::internal {
+namespace lathe::quant {
 
 // A matrix read by strides: element (i, j) is data[i * row + j * column].
 struct MatrixView {
@@ -48,4 +48,4 @@ inline void Multiply(size_t m, const MatrixView& a, const PackedMatrix& b, float
   Multiply(m, a, b, c, ldc, accumulate, 0, b.k());
 }
 
-}  // namespace lathe::quant::internal
+}  // namespace lathe::quant

@@ -1,10 +1,10 @@
-#include "lathe/quant/internal/gemm.h"
+#include "lathe/quant/matrix_product.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 
-namespace lathe::quant::internal {
+namespace lathe::quant {
 namespace {
 
 // Columns of a panel: two vectors of the widest kernel. Rows that a kernel computes at once.
@@ -137,4 +137,4 @@ void Multiply(size_t m, const MatrixView& a, const PackedMatrix& b, float* c, si
   }
 }
 
-}  // namespace lathe::quant::internal
+}  // namespace lathe::quant
