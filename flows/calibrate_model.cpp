@@ -2,30 +2,35 @@
 
 #include <algorithm>
 
+#include <absl/container/flat_hash_map.h>
+
+#include "lathe/flows/ada_round_model.h"
 #include "lathe/flows/run_passes.h"
+#include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/quant/quant_layer.h"
 
 namespace lathe::flows {
 namespace {
 
-// Layers that this version cannot calibrate are refused before any work.
-Status CheckSupported(const quant::QuantSettings& settings) {
+// In the order of the settings, which is that of the graph; balanced layers got theirs first.
+void SortEntries(quant::Record& record, const quant::QuantSettings& settings) {
+  absl::flat_hash_map<std::string_view, size_t> places;
   for (const quant::LayerSettings& layer : settings.layers) {
-    std::string_view what;
-    if (layer.type == quant::LayerType::kLstm || layer.type == quant::LayerType::kGru) {
-      what = "LSTM and GRU layers";
-    } else if (layer.ada) {
-      what = "ada_quantize";
-    } else if (layer.dmq_balancer_param) {
-      what = "dmq_balancer";
-    }
-    if (what.empty()) continue;
-    Status status = WithContext(Unsupported("{} cannot be calibrated by this version", what),
-                                ErrorContext::kNode, layer.name);
-    return WithContext(std::move(status), ErrorContext::kHint,
-                       "leave the layer out with --skip-layer");
+    places.emplace(layer.name, places.size());
   }
-  return OkStatus();
+  std::ranges::sort(record.entries, {}, [&](const auto& entry) { return places.at(*entry.key); });
+}
+
+// Layers without an entry stay as they were.
+void SetRoundedWeights(ir::Model& model, const std::vector<RoundedWeight>& weights,
+                       const quant::Record& record) {
+  ir::Rewriter rewriter(model);
+  for (const passes::QuantLayer& layer : passes::ScanLayers(model).layers) {
+    const auto found = std::ranges::find(weights, layer.name, &RoundedWeight::layer);
+    if (found == weights.end() || record.Find(layer.name) == nullptr) continue;
+    passes::SetConstantInput(rewriter, *layer.node, layer.weight->index(), found->weight);
+  }
 }
 
 }  // namespace
@@ -33,8 +38,7 @@ Status CheckSupported(const quant::QuantSettings& settings) {
 StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
                                          const quant::QuantSettings& settings, eval::Engine& engine,
                                          const frontends::BatchSource& data,
-                                         const RunControl& control) {
-  LATHE_RETURN_IF_ERROR(CheckSupported(settings));
+                                         const RunControl& control, const BalanceRecord* balance) {
   const auto wanted = static_cast<size_t>(settings.batch_num);
   if (data.num_batches() < wanted) {
     return WithContext(InvalidInput("the configuration asks for {} batches, the data has {}",
@@ -45,7 +49,13 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::FusionPipeline(settings.do_fusion, settings.skip_fusion_layers))
           .status());
-  const std::unique_ptr<ir::Model> observed = model->Clone();
+  if (FindBalancedLayer(settings) != nullptr) {
+    LATHE_ASSIGN_OR_RETURN(result.record,
+                           balance != nullptr
+                               ? SelectBalance(*balance, settings, *model)
+                               : MeasureBalance(*model, settings, engine, data, control));
+  }
+  std::unique_ptr<ir::Model> observed = model->Clone();
   quant::QuantSettings shared = settings;
   passes::Resources resources;
   resources.Provide(&shared);
@@ -55,7 +65,13 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
   passes::Resources marking;
   marking.Provide(&shared);
   LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kMarkingPipeline, marking).status());
+  LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kBalancingPipeline, resources).status());
+  const std::unique_ptr<ir::Model> balanced = observed->Clone();
   LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kCalibrationPipeline, resources).status());
+  LATHE_ASSIGN_OR_RETURN(
+      const std::vector<RoundedWeight> rounded,
+      AdaRoundModel(*observed, *balanced, *model, settings, result.record, engine, data, control));
+  LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kObservingPipeline, resources).status());
   LATHE_RETURN_IF_ERROR(
       Calibrate(*observed, shared, engine, data, control, result.record, result.report));
   if (result.record.entries.empty()) {
@@ -64,6 +80,10 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
                                     result.report.left_float.front().reason),
                        ErrorContext::kHint, "check the calibration data");
   }
+  SortEntries(result.record, settings);
+  // Layers that lost their entry stay as they were.
+  LATHE_RETURN_IF_ERROR(RunPasses(*model, passes::kBalancingPipeline, resources).status());
+  SetRoundedWeights(*model, rounded, result.record);
   result.fused = std::move(model);
   return result;
 }
@@ -75,7 +95,8 @@ StatusOr<std::unique_ptr<ir::Model>> MakeModifiedModel(const CalibratedModel& ca
   std::erase_if(kept.layers, [&](const quant::LayerSettings& layer) {
     return calibrated.record.Find(layer.name) == nullptr;
   });
-  quant::Record scratch;
+  // Known scales: the weights of ada layers are final.
+  quant::Record scratch = calibrated.record;
   passes::QuantReport report;
   passes::Resources marking;
   marking.Provide(&kept);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "lathe/eval/engine.h"
+#include "lathe/flows/balance_model.h"
 #include "lathe/flows/calibration.h"
 #include "lathe/flows/make_settings.h"
 #include "lathe/frontends/data/batches.h"
@@ -11,18 +12,22 @@
 namespace lathe::flows {
 
 struct CalibratedModel {
-  // BatchNormalization folded, weights still float: what LowerModel takes.
+  // BatchNormalization folded, weights balanced and still float but for those that
+  // AdaRound learnt: what LowerModel takes.
   std::unique_ptr<ir::Model> fused;
   quant::Record record;
   // Layers that stay float because of their weights or data.
   passes::QuantReport report;
 };
 
-// Uses the first batch_num batches of `data`; fewer are an error. `model` is used up.
+// Uses the first batch_num batches of `data`; fewer are an error. `model` is used up. Layers with
+// dmq_balancer_param take their factors from `balance`, a record of BalanceModel; null: they are
+// measured first.
 StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
                                          const quant::QuantSettings& settings, eval::Engine& engine,
                                          const frontends::BatchSource& data,
-                                         const RunControl& control);
+                                         const RunControl& control,
+                                         const BalanceRecord* balance = nullptr);
 
 // The reference's modified model: fused, with the weights of the record's layers rounded to what
 // their integers stand for (ConvTranspose: as they are), and `op_data_type` on each quantised node.

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <variant>
+
+#include <absl/container/flat_hash_set.h>
 
 #include "lathe/flows/layer_observer.h"
 #include "lathe/ir/rewriter.h"
@@ -26,7 +29,9 @@ StatusOr<Observers> TakeObservers(ir::Model& model, const quant::QuantSettings& 
       if (layer == settings.layers.end()) {
         return InternalError("observer of layer '{}', which the configuration does not have", name);
       }
-      observers.push_back(std::make_unique<LayerObserver>(*layer, settings.batch_num,
+      const auto role = node->IntAttribute("hidden", 0) != 0 ? LayerObserver::Role::kHidden
+                                                             : LayerObserver::Role::kActivation;
+      observers.push_back(std::make_unique<LayerObserver>(*layer, role, settings.batch_num,
                                                           node->input(0)->Resolve(), context));
       rewriter.Erase(*node);
     }
@@ -62,6 +67,36 @@ Status RunPass(const ir::Model& model, const Observers& observers, eval::Engine&
   return OkStatus();
 }
 
+// What the observers found goes into the record; a layer that one of them finds unusable goes out
+// of it.
+Status RecordFactors(const Observers& observers, bool force_fp16_quant, quant::Record& record,
+                     passes::QuantReport& report) {
+  absl::flat_hash_set<std::string_view> unusable;
+  for (const auto& observer : observers) {
+    const std::optional<std::string>& reason = observer->unusable();
+    if (!reason || !unusable.insert(observer->layer()).second) continue;
+    report.left_float.push_back({observer->layer(), *reason});
+    std::erase_if(record.entries,
+                  [&](const quant::RecordEntry& entry) { return entry.key == observer->layer(); });
+  }
+  for (const auto& observer : observers) {
+    const std::string& layer = observer->layer();
+    if (unusable.contains(layer)) continue;
+    const auto entry = std::ranges::find(record.entries, layer, &quant::RecordEntry::key);
+    if (entry == record.entries.end() || !entry->value) {
+      return InternalError("layer '{}' has activation factors but no weight factors", layer);
+    }
+    quant::AffineParams params = observer->result().params;
+    if (force_fp16_quant) {
+      LATHE_ASSIGN_OR_RETURN(params.scale, quant::RoundToFp16Precision(params.scale));
+    }
+    const bool hidden = observer->role() == LayerObserver::Role::kHidden;
+    (hidden ? entry->value->scale_h : entry->value->scale_d) = params.scale;
+    (hidden ? entry->value->offset_h : entry->value->offset_d) = params.offset;
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Status Calibrate(ir::Model& model, const quant::QuantSettings& settings, eval::Engine& engine,
@@ -79,25 +114,7 @@ Status Calibrate(ir::Model& model, const quant::QuantSettings& settings, eval::E
     LATHE_RETURN_IF_ERROR(RunPass(model, observers, engine, data, num_batches, pass, control));
     for (const auto& observer : observers) LATHE_RETURN_IF_ERROR(observer->FinishPass());
   }
-  for (const auto& observer : observers) {
-    const std::string& layer = observer->layer();
-    const auto entry = std::ranges::find(record.entries, layer, &quant::RecordEntry::key);
-    if (const std::optional<std::string> reason = observer->unusable()) {
-      report.left_float.push_back({layer, *reason});
-      if (entry != record.entries.end()) record.entries.erase(entry);
-      continue;
-    }
-    if (entry == record.entries.end() || !entry->value) {
-      return InternalError("layer '{}' has activation factors but no weight factors", layer);
-    }
-    quant::AffineParams params = observer->result().params;
-    if (settings.force_fp16_quant) {
-      LATHE_ASSIGN_OR_RETURN(params.scale, quant::RoundToFp16Precision(params.scale));
-    }
-    entry->value->scale_d = params.scale;
-    entry->value->offset_d = params.offset;
-  }
-  return OkStatus();
+  return RecordFactors(observers, settings.force_fp16_quant, record, report);
 }
 
 }  // namespace lathe::flows

@@ -1,9 +1,8 @@
 #include "lathe/flows/layer_observer.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "lathe/support/half.h"
+#include "lathe/flows/tap_values.h"
 
 namespace lathe::flows {
 namespace {
@@ -13,9 +12,13 @@ constexpr size_t kPiece = size_t{1} << 16;
 
 }  // namespace
 
-LayerObserver::LayerObserver(const quant::LayerSettings& settings, int64_t batch_num,
+LayerObserver::LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
                              const ir::Value* value, ObserverContext& context)
-    : settings_(settings), batch_num_(batch_num), value_(value), context_(context) {}
+    : settings_(settings), role_(role), batch_num_(batch_num), value_(value), context_(context) {}
+
+std::string_view LayerObserver::Subject() const {
+  return role_ == Role::kHidden ? "its hidden state" : "its input";
+}
 
 Status LayerObserver::Create(uint64_t first_batch_count) {
   if (const auto* hfmg = std::get_if<quant::HfmgParameters>(&settings_.algorithm)) {
@@ -43,18 +46,10 @@ Status LayerObserver::Create(uint64_t first_batch_count) {
 
 Status LayerObserver::Observe(const eval::TensorView& view) {
   if (decided_) return OkStatus();
-  if (view.element_type == ir::ElementType::kFloat32) return ObserveFloats(view.floats());
-  if (view.element_type != ir::ElementType::kFloat16) {
-    MakeUnusable(fmt::format("its input is {}", ir::ElementTypeName(view.element_type)));
-    return OkStatus();
-  }
-  std::vector<float> values(view.bytes.size() / 2);
-  for (size_t i = 0; i < values.size(); ++i) {
-    uint16_t half = 0;
-    std::memcpy(&half, view.bytes.data() + 2 * i, 2);
-    values[i] = HalfToFloat(half);
-  }
-  return ObserveFloats(values);
+  std::vector<float> storage;
+  if (const auto values = TapValues(view, storage)) return ObserveFloats(*values);
+  MakeUnusable(fmt::format("{} is {}", Subject(), ir::ElementTypeName(view.element_type)));
+  return OkStatus();
 }
 
 Status LayerObserver::ObserveFloats(std::span<const float> values) {
@@ -90,7 +85,7 @@ Status LayerObserver::FinishPass() {
     return OkStatus();
   }
   if (!ifmr_) {
-    MakeUnusable("its input has no elements");
+    MakeUnusable(std::string(Subject()) + " has no elements");
     return OkStatus();
   }
   const StatusOr<bool> done = ifmr_->FinishPass();

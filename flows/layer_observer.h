@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lathe/eval/engine.h"
@@ -30,11 +31,15 @@ class ObserverContext {
 
 class LayerObserver {
  public:
-  // `value` is the activation; the context must outlive the observer.
-  LayerObserver(const quant::LayerSettings& settings, int64_t batch_num, const ir::Value* value,
-                ObserverContext& context);
+  // What is observed: the layer's input, or the hidden state of LSTM and GRU.
+  enum class Role { kActivation, kHidden };
+
+  // `value` is what is observed; the context must outlive the observer.
+  LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
+                const ir::Value* value, ObserverContext& context);
 
   const std::string& layer() const { return settings_.name; }
+  Role role() const { return role_; }
   const ir::Value* value() const { return value_; }
 
   // Takes in one batch. Errors are those that no layer can be blamed for; data that cannot be
@@ -51,11 +56,13 @@ class LayerObserver {
 
  private:
   Status ObserveFloats(std::span<const float> values);
+  std::string_view Subject() const;
   Status Create(uint64_t first_batch_count);
   void Decide(const quant::ActivationRange& range, quant::DataRange data);
   void MakeUnusable(std::string reason);
 
   const quant::LayerSettings& settings_;
+  Role role_;
   int64_t batch_num_;
   const ir::Value* value_;
   ObserverContext& context_;

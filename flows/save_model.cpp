@@ -1,10 +1,10 @@
 #include "lathe/flows/save_model.h"
 
 #include "lathe/flows/run_passes.h"
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
-#include "lathe/quant/config/record_check.h"
 
 namespace lathe::flows {
 namespace {
@@ -30,64 +30,45 @@ quant::RecordKind KindOf(const passes::QuantLayer& layer) {
   return layer.node->Is("Gemm") ? quant::RecordKind::kGemm : quant::RecordKind::kMatMul;
 }
 
-// Every node a record may name (node-level rules: unlike configuration, not whether weights are
-// shared).
-quant::RecordNetwork NetworkOf(const ir::Model& model) {
+}  // namespace
+
+quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
   quant::RecordNetwork network;
-  for (ir::Node& node : model.graph().nodes()) {
+  passes::VisitNodes(model.graph(), [&](ir::Node& node) {
     auto inspected = passes::InspectLayer(node);
     if (const auto* layer = std::get_if<passes::QuantLayer>(&inspected)) {
       network.layers.push_back({layer->name, KindOf(*layer), layer->channels, layer->cin});
-      continue;
+      return;
     }
     auto& other = std::get<passes::NotALayer>(inspected);
     if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", other.type);
     network.others.push_back({passes::LayerName(node), other.type, other.reason});
-  }
+  });
   return network;
 }
-
-// Entries that this version cannot lower are refused; lowering them in part would give a wrong
-// model.
-Status CheckSupported(const quant::Record& record, const quant::RecordNetwork& network) {
-  for (const quant::RecordLayer& layer : network.layers) {
-    const quant::LayerRecord* entry = record.Find(layer.name);
-    if (entry == nullptr || quant::HasNoFactors(*entry)) continue;
-    std::string_view what;
-    if (layer.kind == quant::RecordKind::kLstm || layer.kind == quant::RecordKind::kGru) {
-      what = "LSTM and GRU layers";
-    } else if (!entry->tensor_balance_factor.empty()) {
-      what = "layers with tensor_balance_factor";
-    }
-    if (what.empty()) continue;
-    return WithContext(Unsupported("{} cannot be lowered by this version", what),
-                       ErrorContext::kNode, layer.name);
-  }
-  return OkStatus();
-}
-
-}  // namespace
 
 StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
   if (record.entries.empty()) {
     return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
                        "calibrate first: 'lathe calibrate' writes it");
   }
-  const quant::RecordNetwork network = NetworkOf(*model);
+  const quant::RecordNetwork network = DescribeRecordNetwork(*model);
   LATHE_RETURN_IF_ERROR(quant::CheckRecord(record, network, {.for_deploy = true}));
-  LATHE_RETURN_IF_ERROR(CheckSupported(record, network));
   quant::Record shared = record;
   passes::Resources resources;
   resources.Provide(&shared);
   const std::vector<std::string> calibrated = {std::string(passes::facts::kCalibrated)};
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::kLoweringPipeline, resources, calibrated).status());
+  // A model whose only layers are LSTM and GRU does not show it.
+  const std::vector<std::string> lowered = {std::string(passes::facts::kAscendLowered)};
   SavedModels saved;
   saved.deploy = model->Clone();
-  LATHE_RETURN_IF_ERROR(RunPasses(*saved.deploy, passes::kDeployPipeline, resources).status());
+  LATHE_RETURN_IF_ERROR(
+      RunPasses(*saved.deploy, passes::kDeployPipeline, resources, lowered).status());
   saved.fake_quant = std::move(model);
   LATHE_RETURN_IF_ERROR(
-      RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources).status());
+      RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources, lowered).status());
   return saved;
 }
 

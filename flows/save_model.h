@@ -5,6 +5,7 @@
 
 #include "lathe/ir/model.h"
 #include "lathe/quant/config/record.h"
+#include "lathe/quant/config/record_check.h"
 #include "lathe/support/status.h"
 
 namespace lathe::flows {
@@ -13,6 +14,10 @@ struct SavedModels {
   std::unique_ptr<ir::Model> deploy;
   std::unique_ptr<ir::Model> fake_quant;
 };
+
+// Every node of the model that a record may name (node-level rules: unlike configuration, not
+// whether weights are shared). O(nodes).
+quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model);
 
 // Checks the record against the model (the reference's 2.6) and lowers. `model` is a fused float
 // model, as calibration leaves it or as `modified.onnx` holds it; it is used up. Errors: an empty

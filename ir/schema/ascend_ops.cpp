@@ -63,7 +63,7 @@ std::vector<OperatorSchema> Build() {
               {"reserved", true},
               {"dequant_param", true}},
              {{"Y", true}, {"Y_h", true}, {"Y_c", true}}, RecurrentAttributes("input_forget")),
-      Define(kLathe, "Observe", {{"x"}}, {}, {{"layer", true}}),
+      Define(kLathe, "Observe", {{"x"}}, {}, {{"hidden"}, {"layer", true}}),
   };
 }
 

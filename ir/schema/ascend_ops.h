@@ -9,7 +9,7 @@
 //   BasicLSTMInplaceFillWindowCache(x, w, r, initial_h, initial_c, bias, sequence_lens, _, param)
 //   BasicGRUInplaceFillWindowCache(x, w, r, initial_h, bias, sequence_lens, _, param)
 //                                       {hidden_size, direction, ...} -> Y, Y_h[, Y_c]
-//   lathe.Observe(x)                    {layer: string}
+//   lathe.Observe(x)                    {layer: string, hidden: 1 for the state of LSTM and GRU}
 //
 // Forms and attributes: the reference's deploy graph.
 #pragma once

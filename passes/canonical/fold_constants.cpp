@@ -1,6 +1,7 @@
 #include "lathe/passes/canonical/fold_constants.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -34,10 +35,12 @@ Conditions:
   model defines itself.
 
 Limits, each an option; a node that exceeds one stays and a remark says which:
-- growth: a result of more than 1 MiB is at most so many times as large as the constants that it is computed from
-  (a constant counts once for each way that it comes in);
+- growth: a result of more than 256 KiB is at most so many times as large as its operands, each counted once (of Cast,
+  whose result has as many elements as its operand, 8 bytes an element). With more than 1, small steps can grow
+  until another limit ends it;
 - max-result: the bytes of one result, unless it is no larger than the operands that go with it;
-- max-total: the bytes that all results have more than the operands that go with them;
+- max-total: the bytes that the model's constants may come to. Those of a model that has more, or comes near, may grow
+  by an eighth;
 - max-work: the bytes that are read and written in all, which bounds the time and is the same on every machine.
 A result is refused before memory is taken for it.
 )";
@@ -47,9 +50,31 @@ constexpr std::string_view kMaxResult = "max-result";
 constexpr std::string_view kMaxTotal = "max-total";
 constexpr std::string_view kMaxWork = "max-work";
 
+// Results of up to so many bytes may be larger than what they are computed from.
+constexpr size_t kSmallResult = size_t{1} << 18;
+// The widest element that a Cast makes.
+constexpr size_t kWidestElement = 8;
+
 size_t Saturated(size_t a, size_t b) {
   size_t sum = 0;
   return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
+}
+
+// Bytes of all constants of the model. O(nodes).
+size_t ConstantBytes(const ir::Model& model) {
+  size_t bytes = 0;
+  for (const ir::Graph* graph : model.AllGraphs()) {
+    for (const ir::Value* value : graph->initializers()) {
+      if (value->tensor()) bytes = Saturated(bytes, value->tensor().byte_size());
+    }
+    for (const ir::Node& node : graph->nodes()) {
+      if (!node.Is("Constant") || node.num_outputs() == 0) continue;
+      if (const ir::Tensor tensor = node.output()->ConstantTensor()) {
+        bytes = Saturated(bytes, tensor.byte_size());
+      }
+    }
+  }
+  return bytes;
 }
 
 // Says how a layer is quantised; computing it would lose that.
@@ -68,7 +93,6 @@ class Folder {
         defined_(context.model()),
         growth_(Option(kGrowthOption)),
         max_result_(Option(kMaxResult)),
-        total_left_(Option(kMaxTotal)),
         work_left_(Option(kMaxWork)) {}
 
   void Run() {
@@ -165,50 +189,67 @@ class Folder {
     changed_ = true;
   }
 
-  // Bytes of the constants that the value was computed from, or of the value itself.
-  size_t SourceBytes(const ir::Value& value, const ir::Tensor& tensor) const {
-    const auto it = source_bytes_.find(value.id());
-    return it == source_bytes_.end() ? tensor.byte_size() : it->second;
-  }
+  struct OperandBytes {
+    // All of them, and each only once.
+    size_t read = 0;
+    size_t distinct = 0;
+    // Of those that only this node uses, and that go with it.
+    size_t freed = 0;
+  };
 
-  // Bytes of the constants that only this node uses.
-  static size_t FreedBytes(const ir::Node& node) {
+  static OperandBytes BytesOf(const ir::Node& node) {
+    OperandBytes bytes;
     absl::flat_hash_map<const ir::Value*, uint32_t> uses;
     for (const ir::Use& input : node.inputs()) {
-      if (input.value() != nullptr) ++uses[input.value()];
+      if (input.value() == nullptr) continue;
+      const size_t size = input.value()->ConstantTensor().byte_size();
+      bytes.read = Saturated(bytes.read, size);
+      if (++uses[input.value()] == 1) bytes.distinct = Saturated(bytes.distinct, size);
     }
-    size_t bytes = 0;
     for (const auto& [value, count] : uses) {
       if (value->use_count() == count && value->kind() == ir::Value::Kind::kInitializer) {
-        bytes = Saturated(bytes, value->tensor().byte_size());
+        bytes.freed = Saturated(bytes.freed, value->tensor().byte_size());
       }
     }
     return bytes;
   }
 
+  // What `growth` allows the node's result.
+  size_t GrownBytes(const ir::Node& node, const OperandBytes& bytes) const {
+    size_t base = bytes.distinct;
+    if (node.Is("Cast")) {
+      const auto elements = static_cast<size_t>(node.input(0)->ConstantTensor().num_elements());
+      if (__builtin_mul_overflow(elements, kWidestElement, &base)) base = SIZE_MAX;
+    }
+    return AllowedBytes(base, growth_, kSmallResult);
+  }
+
+  // By how much the model's constants may still grow.
+  size_t TotalLeft() {
+    if (!total_left_) {
+      const size_t constants = ConstantBytes(context_.model());
+      const size_t most = Option(kMaxTotal);
+      total_left_ = std::max(most > constants ? most - constants : 0, constants / 8);
+    }
+    return *total_left_;
+  }
+
   void Fold(ir::Node& node) {
     std::vector<ir::Tensor> operands;
-    size_t source_bytes = 0, read_bytes = 0;
     for (const ir::Use& input : node.inputs()) {
-      if (input.value() == nullptr) {
-        operands.emplace_back();
-        continue;
-      }
-      const ir::Tensor& tensor = operands.emplace_back(input.value()->ConstantTensor());
-      source_bytes = Saturated(source_bytes, SourceBytes(*input.value()->Resolve(), tensor));
-      read_bytes = Saturated(read_bytes, tensor.byte_size());
+      operands.push_back(input.value() == nullptr ? ir::Tensor() : input.value()->ConstantTensor());
     }
-    const size_t freed_bytes = FreedBytes(node);
-    if (read_bytes > work_left_) {
+    const OperandBytes bytes = BytesOf(node);
+    if (bytes.read > work_left_) {
       Leave(node,
-            fmt::format("it reads {} bytes, {} of {} are left", read_bytes, work_left_, kMaxWork));
+            fmt::format("it reads {} bytes, {} of {} are left", bytes.read, work_left_, kMaxWork));
       return;
     }
     const std::pair<size_t, std::string_view> allowed = std::min({
-        std::pair(AllowedBytes(source_bytes, growth_), kGrowthOption),
-        std::pair(std::max(max_result_, freed_bytes), kMaxResult),
-        std::pair(Saturated(total_left_, freed_bytes), kMaxTotal),
-        std::pair(work_left_ - read_bytes, kMaxWork),
+        std::pair(GrownBytes(node, bytes), kGrowthOption),
+        std::pair(std::max(max_result_, bytes.freed), kMaxResult),
+        std::pair(Saturated(TotalLeft(), bytes.freed), kMaxTotal),
+        std::pair(work_left_ - bytes.read, kMaxWork),
     });
     StatusOr<std::vector<ir::Tensor>> results =
         eval::Evaluate(node, operands, {.max_result_bytes = allowed.first});
@@ -229,26 +270,23 @@ class Folder {
     for (const ir::Tensor& result : *results) {
       result_bytes = Saturated(result_bytes, result.byte_size());
     }
-    work_left_ -= std::min(work_left_, Saturated(read_bytes, result_bytes));
-    if (result_bytes > freed_bytes) {
-      total_left_ -= std::min(total_left_, result_bytes - freed_bytes);
+    work_left_ -= std::min(work_left_, Saturated(bytes.read, result_bytes));
+    if (result_bytes > bytes.freed) {
+      *total_left_ -= std::min(*total_left_, result_bytes - bytes.freed);
     }
     context_.Applied(node, fmt::format("'{}' is a constant now", FirstUsed(node).name_text()));
     context_.Count("folded");
     changed_ = true;
-    for (const ir::Value* constant :
-         ReplaceByConstants(context_.rewriter(), node, *std::move(results))) {
-      source_bytes_[constant->id()] = source_bytes;
-    }
+    ReplaceByConstants(context_.rewriter(), node, *std::move(results));
   }
 
   PassContext& context_;
   const ir::Name constant_op_;
   const DefinedOperators defined_;
-  absl::flat_hash_map<ir::ValueId, size_t> source_bytes_;
   const size_t growth_;
   const size_t max_result_;
-  size_t total_left_;
+  // Counted when it is first asked for.
+  std::optional<size_t> total_left_;
   size_t work_left_;
   bool changed_ = false;
 };
@@ -272,12 +310,14 @@ const PassDescriptor& FoldConstantsPass() {
       .summary = "Compute nodes whose operands are constant",
       .description = kDescription,
       .options = {{kGrowthOption,
-                   "how many times as large as its operands a result above 1 MiB may be",
-                   static_cast<int64_t>(kGrowth)},
+                   "how many times as large as its operands a result above 256 KiB may be",
+                   int64_t{1}},
                   {kMaxResult, "bytes of one result that does not take the place of its operands",
                    int64_t{64} << 20},
-                  {kMaxTotal, "bytes by which all results may be larger than the operands that go",
-                   int64_t{256} << 20},
+                  {kMaxTotal,
+                   "bytes that the model's constants may come to; an eighth more than they have "
+                   "is always allowed",
+                   int64_t{4} << 20},
                   {kMaxWork, "bytes to read and write in all", int64_t{8} << 30}},
       .statistics = {{"folded", "nodes that were computed"},
                      {"hoisted", "Constant nodes that became initializers"},

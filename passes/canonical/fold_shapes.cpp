@@ -12,6 +12,7 @@
 #include "lathe/passes/canonical/constant_folding.h"
 #include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/canonical/shape_values.h"
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
 
@@ -91,16 +92,8 @@ class Folder {
         values_(context.model()),
         nonempty_(context.options().Get<bool>(kNonempty)) {}
 
-  // Bodies when their node is reached. What goes comes before the node that is looked at, also in
-  // graphs around, and may have bodies; so no list of graphs would stay right.
   void Walk(ir::Graph& graph) {
-    Seen seen;
-    for (ir::Node* node = graph.first_node(); node != nullptr;) {
-      for (ir::Graph* body : node->bodies()) Walk(*body);
-      ir::Node* next = node->next();
-      Visit(*node, seen);
-      node = next;
-    }
+    VisitNodesInnerFirst(graph, [this](ir::Node& node) { Visit(node); });
   }
 
   bool changed() const { return changed_; }
@@ -110,7 +103,7 @@ class Folder {
   using Seen =
       absl::flat_hash_map<std::tuple<bool, ir::ElementType, std::vector<Extent>>, ir::ValueId>;
 
-  void Visit(ir::Node& node, Seen& seen) {
+  void Visit(ir::Node& node) {
     if (node.op_text() == "Slice" && node.Is("Slice")) SimplifySlice(node);
     if (!values_.Follows(node)) return;
     if (std::ranges::none_of(node.outputs(), &ir::Value::has_uses)) return;
@@ -120,7 +113,7 @@ class Folder {
     }
     const std::vector<std::optional<ShapeValue>> results = values_.Visit(node);
     if (BecameConstants(node, results)) return;
-    if (results.size() == 1 && results[0] && IsRepeated(node, *results[0], seen)) return;
+    if (results.size() == 1 && results[0] && IsRepeated(node, *results[0])) return;
     if (node.Is("Reshape")) SimplifyReshape(node);
     if (node.Is("Expand")) SimplifyExpand(node);
   }
@@ -146,10 +139,10 @@ class Folder {
   }
 
   // The same numbers were computed before in this graph; users take those.
-  bool IsRepeated(ir::Node& node, const ShapeValue& value, Seen& seen) {
+  bool IsRepeated(ir::Node& node, const ShapeValue& value) {
     ir::Value& output = *node.output();
-    const auto [it, inserted] =
-        seen.try_emplace(std::tuple(value.is_scalar, value.element, value.extents), output.id());
+    const auto [it, inserted] = seen_[node.graph()].try_emplace(
+        std::tuple(value.is_scalar, value.element, value.extents), output.id());
     if (inserted) return false;
     ir::Value* earlier = context_.model().FindValue(it->second);
     if (earlier == nullptr) {
@@ -280,6 +273,8 @@ class Folder {
 
   PassContext& context_;
   ShapeValues values_;
+  // By graph: none is made during the walk that could take the place of one that went.
+  absl::flat_hash_map<const ir::Graph*, Seen> seen_;
   const bool nonempty_;
   bool changed_ = false;
 };

@@ -1,6 +1,7 @@
 #include "lathe/passes/canonical/inline_functions.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -38,7 +39,8 @@ Conditions:
 - the call gives no more inputs than the function has, and uses no more results; an input that it omits is neither
   captured by a body nor a result; no attribute that it gives is a graph;
 - the function's graph has no quantization_annotation entries;
-- no more than `max-nodes` nodes are made in all: functions that call functions may grow without bounds.
+- no more than `max-nodes` nodes are made in all: functions that call functions may grow without bounds. A call that
+  would make more, with all calls inside, stays as it is, and so does the function.
 )";
 
 constexpr std::string_view kMaxNodes = "max-nodes";
@@ -51,6 +53,11 @@ std::string FullName(const ir::Model& model, const ir::Function& function) {
   const std::string_view domain = model.Text(function.domain());
   const std::string_view name = model.Text(function.name());
   return domain.empty() ? std::string(name) : fmt::format("{}.{}", domain, name);
+}
+
+int64_t AddSaturated(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<int64_t>::max() : sum;
 }
 
 template <typename Visit>
@@ -84,8 +91,8 @@ class Inliner {
 
   void Run() {
     if (functions_.empty()) return;
-    FindRecursion();
-    Walk(model_.graph());
+    MeasureFunctions();
+    Walk(model_.graph(), false);
     for (ir::Value* operand : operands_) EraseIfUnused(context_.rewriter(), *operand);
     EraseUncalled();
   }
@@ -96,6 +103,8 @@ class Inliner {
   struct Known {
     const ir::Function* function = nullptr;
     int64_t nodes = 0;
+    // Nodes that are made when a call is inlined with all calls inside.
+    int64_t nodes_in_all = 0;
     std::vector<const ir::Function*> calls;
     bool is_recursive = false;
   };
@@ -105,8 +114,8 @@ class Inliner {
   }
 
   // Marks every function from which a cycle of calls is reached: what is left when functions that
-  // call only finished ones are finished one by one.
-  void FindRecursion() {
+  // call only finished ones are finished one by one. Counts the nodes of the finished ones.
+  void MeasureFunctions() {
     absl::flat_hash_map<const ir::Function*, std::vector<const ir::Function*>> callers;
     absl::flat_hash_map<const ir::Function*, size_t> open;
     std::vector<const ir::Function*> finished;
@@ -117,6 +126,11 @@ class Inliner {
       if (known.calls.empty()) finished.push_back(function.get());
     }
     for (size_t i = 0; i < finished.size(); ++i) {
+      Known& known = Of(*finished[i]);
+      known.nodes_in_all = known.nodes;
+      for (const ir::Function* callee : known.calls) {
+        known.nodes_in_all = AddSaturated(known.nodes_in_all, Of(*callee).nodes_in_all);
+      }
       for (const ir::Function* caller : callers[finished[i]]) {
         if (--open[caller] == 0) finished.push_back(caller);
       }
@@ -124,31 +138,43 @@ class Inliner {
     for (const auto& [function, calls] : open) Of(*function).is_recursive = calls != 0;
   }
 
-  void Walk(ir::Graph& graph) {
+  // `paid`: the nodes were made by a call whose nodes in all are counted.
+  void Walk(ir::Graph& graph, bool paid) {
+    bool is_paid = paid;
+    const ir::Node* paid_end = nullptr;
     for (ir::Node* node = graph.first_node(); node != nullptr;) {
+      if (node == paid_end) is_paid = paid;
       const auto it = functions_.find(KeyOf(*node));
       if (it != functions_.end()) {
         // The nodes that take the call's place come next: they may be calls.
         ir::Node* previous = node->previous();
-        if (Visit(*node, it->second)) {
+        ir::Node* next = node->next();
+        if (Visit(*node, it->second, is_paid)) {
+          if (!is_paid) paid_end = next;
+          is_paid = true;
           node = previous == nullptr ? graph.first_node() : previous->next();
           continue;
         }
       }
-      for (ir::Graph* body : node->bodies()) Walk(*body);
+      for (ir::Graph* body : node->bodies()) Walk(*body, is_paid);
       node = node->next();
     }
   }
 
-  bool Visit(ir::Node& call, const Known& known) {
-    if (const std::optional<std::string> why = Refusal(call, known)) {
+  bool Visit(ir::Node& call, const Known& known, bool paid) {
+    std::optional<std::string> why = Refusal(call, known);
+    if (!why && !paid && known.nodes_in_all > nodes_left_) {
+      why = fmt::format("with all calls inside it would make {} nodes, {} of {} are left",
+                        known.nodes_in_all, nodes_left_, kMaxNodes);
+    }
+    if (why) {
       context_.Missed(
           call, fmt::format("stays a call of {}: {}", FullName(model_, *known.function), *why));
       context_.Count("left");
       return false;
     }
     Inline(call, *known.function);
-    nodes_left_ -= known.nodes;
+    if (!paid) nodes_left_ -= known.nodes_in_all;
     changed_ = true;
     return true;
   }
@@ -181,9 +207,6 @@ class Inliner {
       }
     }
     if (!body.quantization_annotations().empty()) return "it has quantisation annotations";
-    if (known.nodes > nodes_left_) {
-      return fmt::format("its {} nodes exceed what is left of {}", known.nodes, kMaxNodes);
-    }
     return OtherMeaning(function);
   }
 

@@ -31,7 +31,8 @@ constexpr std::array<std::string_view, 16> kReferenceOperators = {"IFMR",
 
 ModelForm FormOf(const ir::Node& node) {
   const std::string_view op = node.op_text();
-  if (op == "AscendQuant" || op == "AscendDequant" || op == "AscendDeQuant") {
+  if (op == "AscendQuant" || op == "AscendDequant" || op == "AscendDeQuant" ||
+      op.ends_with("InplaceFillWindowCache")) {
     return ModelForm::kDeploy;
   }
   if (op == "QuantizeLinear" || op == "DequantizeLinear" || op == "FakeQuantize") {

@@ -16,7 +16,8 @@ Brings the integer result of each marked layer back to real numbers:
 The parameter `<layer>.dequant.param` holds one 64-bit word a channel, or one: the float32 bits of
 scale_w[c] * scale_d in the low half (the reference's 5.2), cut to 10 mantissa bits when the record asks for
 FORCE_FP16_QUANT. A MatMul with a bias is followed by AscendDequant after its Add. A graph output keeps its
-name: the layer's own output is then called `<node>_output0`.
+name: the layer's own output is then called `<node>_output0`. Layers of type LSTM and GRU are left to their
+own lowering.
 )";
 
 ir::Tensor DequantParam(const LayerFactors& factors) {
@@ -69,6 +70,7 @@ StatusOr<bool> Run(PassContext& context) {
   LATHE_ASSIGN_OR_RETURN(const auto* record, context.Need<quant::Record>("a record"));
   bool changed = false;
   for (const QuantLayer& layer : MarkedLayers(context.model())) {
+    if (layer.is_recurrent()) continue;
     LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, layer.name));
     Insert(context.rewriter(), layer, factors);
     context.Count("inserted");

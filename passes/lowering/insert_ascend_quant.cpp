@@ -23,6 +23,7 @@ StatusOr<bool> Run(PassContext& context) {
   ir::Rewriter& rewriter = context.rewriter();
   bool changed = false;
   for (const QuantLayer& layer : MarkedLayers(context.model())) {
+    if (layer.is_recurrent()) continue;
     LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, layer.name));
     ir::Value* input = layer.activation->value();
     ir::Node* user = layer.activation->user();

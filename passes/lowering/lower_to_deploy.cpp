@@ -1,8 +1,10 @@
 #include "lathe/passes/lowering/lower_to_deploy.h"
 
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/lowering/layer_factors.h"
+#include "lathe/passes/lowering/pack_int4.h"
 
 namespace lathe::passes {
 namespace {
@@ -18,27 +20,10 @@ A 4-bit weight with an odd number of input channels is an error.
 
 // The axis of the weight that counts input channels (the reference's 3.3, after
 // transpose-gemm-weight).
-size_t CinAxis(const ir::Node& node) { return node.Is("Conv") ? 1 : 0; }
-
-StatusOr<ir::Tensor> Pack(const ir::Tensor& tensor, size_t axis) {
-  const auto dims = tensor.dims();
-  if (dims[axis] % 2 != 0) {
-    return InvalidInput("4-bit weights need an even number of input channels, not {}", dims[axis]);
-  }
-  LATHE_ASSIGN_OR_RETURN(const ir::TensorBytes bytes, tensor.Read());
-  std::vector<int64_t> packed_dims(dims.begin(), dims.end());
-  packed_dims[axis] /= 2;
-  size_t inner = 1;
-  for (const int64_t dim : dims.subspan(axis + 1)) inner *= static_cast<size_t>(dim);
-  const size_t pairs = bytes.size() / (2 * inner);
-  std::vector<std::byte> packed(bytes.size() / 2);
-  for (size_t pair = 0; pair < pairs; ++pair) {
-    const std::byte* low = bytes.data() + 2 * pair * inner;
-    for (size_t i = 0; i < inner; ++i) {
-      packed[pair * inner + i] = (low[i] & std::byte{0x0f}) | (low[inner + i] << 4);
-    }
-  }
-  return ir::Tensor::FromVector(ir::ElementType::kInt8, std::move(packed_dims), std::move(packed));
+size_t CinAxis(const ir::Node& node) {
+  if (node.Is("Conv")) return 1;
+  if (!node.Is("MatMul")) return 0;
+  return static_cast<size_t>(node.input(1)->ConstantTensor().rank()) - 2;
 }
 
 StatusOr<bool> Run(PassContext& context) {
@@ -49,17 +34,17 @@ StatusOr<bool> Run(PassContext& context) {
     LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, layer.name));
     if (layer.weight == nullptr || factors.bits.weight != 4) continue;
     StatusOr<ir::Tensor> packed =
-        Pack(layer.weight->value()->ConstantTensor(), CinAxis(*layer.node));
+        PackInt4(layer.weight->value()->ConstantTensor(), CinAxis(*layer.node));
     if (!packed.ok()) return WithContext(packed.status(), ErrorContext::kNode, layer.name);
     SetConstantInput(rewriter, *layer.node, layer.weight->index(), *std::move(packed));
     context.Count("packed");
     changed = true;
   }
-  for (ir::Node& node : context.model().graph().nodes()) {
-    if (node.FindAttribute("op_data_type") == nullptr) continue;
+  VisitNodes(context.model().graph(), [&](ir::Node& node) {
+    if (node.FindAttribute("op_data_type") == nullptr) return;
     rewriter.RemoveAttribute(node, "op_data_type");
     changed = true;
-  }
+  });
   return changed;
 }
 

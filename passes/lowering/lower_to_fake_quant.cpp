@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/quant/quant_layer.h"
@@ -18,6 +19,7 @@ what the accelerator will compute (the reference's section 6):
     AscendQuant(%x) {scale, offset}     Sub(Clip(Add(Round(Mul(%x, scale)), offset), min, max), offset)
     int8 weight, int32 bias             the same integers as float32
     AscendDequant(%acc, %param)         Mul(%acc, dqscale)
+    AscendAntiQuant(%q) {scale}         Mul(%q, scale)
 
 A float16 layer is computed in float32 between two Casts. Constants are Constant nodes at the front of the
 graph. Needs opset 11 (Round, Clip with tensor bounds).
@@ -30,26 +32,31 @@ class Lowering {
   StatusOr<bool> Run() {
     const std::vector<QuantLayer> layers = MarkedLayers(context_.model());
     for (const QuantLayer& layer : layers) {
+      if (layer.is_recurrent()) continue;
       LATHE_RETURN_IF_ERROR(ToFloat(layer.weight));
       LATHE_RETURN_IF_ERROR(BiasToFloat(layer));
     }
     bool changed = !layers.empty();
-    for (ir::Node* node = graph().first_node(); node != nullptr;) {
-      ir::Node* next = node->next();
-      const bool quant = node->Is("AscendQuant");
-      if (quant || node->Is("AscendDequant")) {
-        LATHE_RETURN_IF_ERROR(quant ? ReplaceQuant(*node) : ReplaceDequant(*node));
-        changed = true;
+    Status status;
+    VisitNodesInnerFirst(context_.model().graph(), [&](ir::Node& node) {
+      if (node.Is("AscendQuant")) {
+        ReplaceQuant(node);
+      } else if (node.Is("AscendDequant")) {
+        if (status.ok()) status = ReplaceDequant(node);
+      } else if (node.Is("AscendAntiQuant")) {
+        ReplaceAntiQuant(node);
+      } else {
+        return;
       }
-      node = next;
-    }
-    for (ir::Node& node : graph().nodes()) rewriter_.RemoveAttribute(node, "op_data_type");
+      changed = true;
+    });
+    LATHE_RETURN_IF_ERROR(status);
+    VisitNodes(context_.model().graph(),
+               [&](ir::Node& node) { rewriter_.RemoveAttribute(node, "op_data_type"); });
     return changed;
   }
 
  private:
-  ir::Graph& graph() const { return context_.model().graph(); }
-
   Status ToFloat(ir::Use* use) {
     if (use == nullptr) return OkStatus();
     const ir::Tensor tensor = use->value()->ConstantTensor();
@@ -70,15 +77,16 @@ class Lowering {
     return ToFloat(layer.bias);
   }
 
-  // A Constant node at the front of the graph, called `name`, its output `name`.output0.
-  ir::Value* Constant(const std::string& name, ir::Tensor tensor) {
+  // A Constant node at the front of the graph of `user`, called `name`, its output `name`.output0.
+  ir::Value* Constant(const ir::Node& user, const std::string& name, ir::Tensor tensor) {
+    ir::Graph& graph = *user.graph();
     ir::NodeSpec spec;
     spec.op = "Constant";
     spec.name = name;
     const std::vector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
     const ir::Type* type = context_.model().Intern(ir::Type::Tensor(tensor.element_type(), dims));
     spec.attributes = {{"value", std::move(tensor)}};
-    ir::Node& node = rewriter_.CreateNode(graph(), graph().first_node(), std::move(spec));
+    ir::Node& node = rewriter_.CreateNode(graph, graph.first_node(), std::move(spec));
     rewriter_.SetType(*node.output(), type);
     return node.output();
   }
@@ -89,10 +97,17 @@ class Lowering {
     spec.op = std::move(op);
     spec.name = std::move(name);
     spec.inputs = std::move(inputs);
-    if (spec.op == "Cast") spec.attributes = {{"to", static_cast<int64_t>(type->element)}};
-    ir::Node& node = rewriter_.CreateNode(graph(), &before, std::move(spec));
+    ir::Node& node = rewriter_.CreateNode(*before.graph(), &before, std::move(spec));
     rewriter_.SetType(*node.output(), type);
     return node.output();
+  }
+
+  // `like` has the shape.
+  ir::Value* Cast(ir::Node& before, std::string name, ir::Value* x, const ir::Type& like,
+                  ir::ElementType to) {
+    x = Insert(before, "Cast", std::move(name), {x}, As(like, to));
+    rewriter_.SetAttribute(*x->producer(), "to", static_cast<int64_t>(to));
+    return x;
   }
 
   // The type with another element type; unknown stays unknown.
@@ -101,7 +116,7 @@ class Lowering {
     return context_.model().Intern(ir::Type::Tensor(element, type.shape));
   }
 
-  Status ReplaceQuant(ir::Node& node) {
+  void ReplaceQuant(ir::Node& node) {
     const std::string prefix = std::string(node.name_text()) + ".fakequant";
     const float scale = node.FloatAttribute("scale", 1.0f);
     const float offset_value = node.FloatAttribute("offset", 0.0f);
@@ -112,13 +127,15 @@ class Lowering {
     const bool half = x->type().is_tensor() && x->type().element == ir::ElementType::kFloat16;
 
     const ir::Rewriter::OriginScope origin(rewriter_, node);
-    ir::Value* scale_constant = Constant(prefix + ".scale", ir::Tensor::Scalar(scale));
-    ir::Value* offset = Constant(prefix + ".offset", ir::Tensor::Scalar(offset_value));
-    ir::Value* min = Constant(prefix + ".min_val",
+    ir::Value* scale_constant = Constant(node, prefix + ".scale", ir::Tensor::Scalar(scale));
+    ir::Value* offset = Constant(node, prefix + ".offset", ir::Tensor::Scalar(offset_value));
+    ir::Value* min = Constant(node, prefix + ".min_val",
                               ir::Tensor::Scalar(static_cast<float>(quant::MinQuantized(bits))));
-    ir::Value* max = Constant(prefix + ".max_val",
+    ir::Value* max = Constant(node, prefix + ".max_val",
                               ir::Tensor::Scalar(static_cast<float>(quant::MaxQuantized(bits))));
-    if (half || IsHalfLayer(node)) x = Insert(node, "Cast", prefix + ".cast", {x}, type);
+    if (half || IsHalfLayer(node)) {
+      x = Cast(node, prefix + ".cast", x, x->type(), ir::ElementType::kFloat32);
+    }
     x = Insert(node, "Mul", prefix + ".mul", {x, scale_constant}, type);
     x = Insert(node, "Round", prefix + ".round", {x}, type);
     x = Insert(node, "Add", prefix + ".add", {x, offset}, type);
@@ -126,19 +143,43 @@ class Lowering {
     x = Insert(node, "Sub", prefix + ".sub", {x, offset}, type);
     rewriter_.ReplaceNode(node, *x);
     context_.Count("quant");
-    return OkStatus();
   }
 
-  // Some layer behind the AscendQuant is marked as float16.
+  // The offset went with the AscendQuant before it.
+  void ReplaceAntiQuant(ir::Node& node) {
+    const std::string prefix = std::string(node.name_text()) + ".fake_antiquant";
+    const ir::Rewriter::OriginScope origin(rewriter_, node);
+    ir::Value* scale =
+        Constant(node, prefix + ".scale", ir::Tensor::Scalar(node.FloatAttribute("scale", 1.0f)));
+    const ir::Type& type = node.output()->type();
+    ir::Value* x = Insert(node, "Mul", prefix + ".mul", {node.input(0), scale},
+                          As(type, ir::ElementType::kFloat32));
+    if (IsHalfLayer(node)) {
+      x = Cast(node, prefix + ".cast", x, type, ir::ElementType::kFloat16);
+    }
+    rewriter_.ReplaceNode(node, *x);
+    context_.Count("antiquant");
+  }
+
+  // Some layer behind the node is marked as float16; it may stand behind the Pad of a pool, or
+  // behind AscendAntiQuant.
   static bool IsHalfLayer(const ir::Node& quant) {
     for (const ir::Use& use : quant.output()->uses()) {
-      if (use.user()->StringAttribute("op_data_type", "") == "float16") return true;
+      const ir::Node& user = *use.user();
+      if (user.StringAttribute("op_data_type", "") == "float16") return true;
+      if ((user.Is("Pad") || user.Is("AscendAntiQuant")) && IsHalfLayer(user)) return true;
     }
     return false;
   }
 
-  // Scales broadcast over a result of this rank: [1, n, 1, ...] behind convolutions, else [1, n].
+  // Scales broadcast over the result: [1, n, 1, ...] behind convolutions, else [1, n]; [n] for a
+  // vector, which would become a matrix.
   static std::vector<int64_t> ScaleDims(const ir::Node& producer, int64_t count) {
+    const ir::Node& layer = LayerBehind(producer);
+    if (layer.Is("MatMul") && layer.input(0)->type().rank() == 1 &&
+        layer.input(1)->ConstantTensor().rank() == 2) {
+      return {count};
+    }
     std::vector<int64_t> dims = {1, count};
     if (producer.Is("Conv") || producer.Is("ConvTranspose")) {
       dims.resize(static_cast<size_t>(producer.input(1)->ConstantTensor().rank()), 1);
@@ -160,18 +201,17 @@ class Lowering {
     for (const uint64_t word : words) scales.push_back(quant::DecodeDequantWord(word).deq_scale);
 
     ir::Node& producer = *accumulator->producer();
-    ir::Node& layer = LayerBehind(producer);
+    const ir::Node& layer = LayerBehind(producer);
     const bool half = layer.StringAttribute("op_data_type", "") == "float16";
     const ir::Rewriter::OriginScope origin(rewriter_, node);
     const std::string prefix = LayerName(layer) + ".fakedequant";
     const ir::Type* type = As(node.output()->type(), ir::ElementType::kFloat32);
     ir::Value* scale =
-        Constant(prefix + ".dqscale",
+        Constant(node, prefix + ".dqscale",
                  ir::Tensor::Of(ScaleDims(producer, static_cast<int64_t>(scales.size())), scales));
     ir::Value* result = Insert(node, "Mul", prefix + ".mul", {accumulator, scale}, type);
     if (half) {
-      result = Insert(node, "Cast", prefix + ".cast", {result},
-                      As(node.output()->type(), ir::ElementType::kFloat16));
+      result = Cast(node, prefix + ".cast", result, *type, ir::ElementType::kFloat16);
     }
     rewriter_.SetType(*accumulator, type);
     ir::Value& param_value = *node.input(1);
@@ -182,9 +222,9 @@ class Lowering {
   }
 
   // The layer whose result is dequantised: the producer, or the MatMul before its bias Add.
-  static ir::Node& LayerBehind(ir::Node& producer) {
+  static const ir::Node& LayerBehind(const ir::Node& producer) {
     if (producer.Is("Add") && producer.input(0) != nullptr) {
-      ir::Node* matmul = producer.input(0)->producer();
+      const ir::Node* matmul = producer.input(0)->producer();
       if (matmul != nullptr && matmul->Is("MatMul")) return *matmul;
     }
     return producer;
@@ -210,7 +250,8 @@ const PassDescriptor& LowerToFakeQuantPass() {
       .description = kDescription,
       .options = {},
       .statistics = {{"quant", "AscendQuant nodes rewritten"},
-                     {"dequant", "AscendDequant nodes rewritten"}},
+                     {"dequant", "AscendDequant nodes rewritten"},
+                     {"antiquant", "AscendAntiQuant nodes rewritten"}},
       .requires_facts = {facts::kAscendLowered, facts::kQuantPointsMarked},
       .establishes = {facts::kFakeQuantLowered},
       .preserves = {facts::kConvBnFused, facts::kWeightsFolded, facts::kSparsityApplied},

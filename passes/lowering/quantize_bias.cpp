@@ -2,7 +2,7 @@
 
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
-#include "lathe/passes/lowering/layer_factors.h"
+#include "lathe/passes/lowering/recurrent_factors.h"
 #include "lathe/quant/bias.h"
 
 namespace lathe::passes {
@@ -15,14 +15,36 @@ Replaces the bias of each marked layer by its integers in the accumulator's scal
 
 in float32 (the reference's 5.4). This is done once, before the deploy and the simulation graph part, so both
 hold the same integers. A value outside int32 is an error that names the channel; nothing is clipped. With
-4-bit activations the bias reaches the layer through a Cast to float called `<layer>.bias_quant`.
+4-bit activations the bias reaches the layer through a Cast to float called `<layer>.bias_quant`. Of LSTM and
+GRU the first half is divided by scale_w[c] * scale_d, the second by scale_r[c] * scale_h.
 )";
 
-StatusOr<ir::Tensor> Quantize(const QuantLayer& layer, const LayerFactors& factors) {
+// The first half of an LSTM's or GRU's bias is added to what W computes, the second to what R does.
+StatusOr<std::vector<int32_t>> QuantizeHalves(const QuantLayer& layer, const quant::Record& record,
+                                              std::span<const float> bias) {
+  LATHE_ASSIGN_OR_RETURN(const RecurrentFactors factors, RecurrentFactorsOf(record, layer.name));
+  const quant::LayerRecord& entry = *factors.layer.record;
+  const auto channels = static_cast<size_t>(layer.channels);
+  LATHE_ASSIGN_OR_RETURN(
+      std::vector<int32_t> integers,
+      quant::QuantizeBias(bias.first(channels), PerChannel(entry.scale_w, layer.channels),
+                          factors.layer.scale_d));
+  LATHE_ASSIGN_OR_RETURN(
+      const std::vector<int32_t> hidden,
+      quant::QuantizeBias(bias.subspan(channels), PerChannel(entry.scale_r, layer.channels),
+                          factors.scale_h));
+  integers.insert(integers.end(), hidden.begin(), hidden.end());
+  return integers;
+}
+
+StatusOr<ir::Tensor> Quantize(const QuantLayer& layer, const quant::Record& record,
+                              const LayerFactors& factors) {
   const ir::Tensor tensor = layer.bias->value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(const std::vector<float> bias, tensor.ValuesAsFloat());
   LATHE_ASSIGN_OR_RETURN(const std::vector<int32_t> integers,
-                         quant::QuantizeBias(bias, factors.record->scale_w, factors.scale_d));
+                         layer.is_recurrent()
+                             ? QuantizeHalves(layer, record, bias)
+                             : quant::QuantizeBias(bias, factors.record->scale_w, factors.scale_d));
   ir::TensorNotes notes;
   notes.typed_field = true;  // int32_data, where the reference writes it
   return ir::Tensor::Of({tensor.dims().begin(), tensor.dims().end()}, integers)
@@ -47,11 +69,12 @@ StatusOr<bool> Run(PassContext& context) {
   for (const QuantLayer& layer : MarkedLayers(context.model())) {
     if (layer.bias == nullptr) continue;
     LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, layer.name));
-    StatusOr<ir::Tensor> quantized = Quantize(layer, factors);
+    StatusOr<ir::Tensor> quantized = Quantize(layer, *record, factors);
     if (!quantized.ok()) return WithContext(quantized.status(), ErrorContext::kNode, layer.name);
     SetConstantInput(context.rewriter(), *layer.bias->user(), layer.bias->index(),
                      *std::move(quantized));
-    if (factors.bits.activation == 4) InsertCast(context.rewriter(), layer);
+    if (factors.bits.activation == 4 && !layer.is_recurrent())
+      InsertCast(context.rewriter(), layer);
     context.Count("quantized");
     changed = true;
   }

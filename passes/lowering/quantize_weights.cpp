@@ -15,21 +15,32 @@ Replaces the weight of each marked layer by its integers:
 
     w  ->  clamp(round(w / scale_w[c]))        int8, also for 4, 6 and 7 bits
 
-with the scales of the record, per channel or per tensor (the reference's 5.3). A weight that others use as
-well is copied first; the others keep the real values.
+with the scales of the record, per channel or per tensor (the reference's 5.3); W and R of LSTM and GRU each
+with their own, per channel or per gate. A weight that others use as well is copied first; the others keep the
+real values.
 )";
 
-StatusOr<ir::Tensor> Quantize(const QuantLayer& layer, const LayerFactors& factors) {
-  const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
+Status Quantize(ir::Rewriter& rewriter, const QuantLayer& layer, const ir::Use& weight,
+                const std::vector<float>& scales, int bits) {
+  const ir::Tensor tensor = weight.value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, tensor.ValuesAsFloat());
-  const auto& scales = factors.record->scale_w;
-  const quant::WeightLayout layout = layer.Layout(factors.channel_wise());
+  const quant::WeightLayout layout = layer.Layout(weight, scales.size());
   std::vector<std::byte> bytes(values.size());
   const std::span<int8_t> quantized(reinterpret_cast<int8_t*>(bytes.data()), bytes.size());
-  LATHE_RETURN_IF_ERROR(
-      quant::QuantizeWeights(values, layout, scales, factors.bits.weight, quantized));
-  return ir::Tensor::FromVector(ir::ElementType::kInt8,
-                                {tensor.dims().begin(), tensor.dims().end()}, std::move(bytes));
+  LATHE_RETURN_IF_ERROR(quant::QuantizeWeights(values, layout, scales, bits, quantized));
+  LATHE_ASSIGN_OR_RETURN(
+      ir::Tensor integers,
+      ir::Tensor::FromVector(ir::ElementType::kInt8, {tensor.dims().begin(), tensor.dims().end()},
+                             std::move(bytes)));
+  SetConstantInput(rewriter, *weight.user(), weight.index(), std::move(integers));
+  return OkStatus();
+}
+
+Status QuantizeLayer(ir::Rewriter& rewriter, const QuantLayer& layer, const LayerFactors& factors) {
+  const int bits = factors.bits.weight;
+  LATHE_RETURN_IF_ERROR(Quantize(rewriter, layer, *layer.weight, factors.record->scale_w, bits));
+  if (!layer.is_recurrent()) return OkStatus();
+  return Quantize(rewriter, layer, *layer.recurrence, factors.record->scale_r, bits);
 }
 
 StatusOr<bool> Run(PassContext& context) {
@@ -38,10 +49,8 @@ StatusOr<bool> Run(PassContext& context) {
   for (const QuantLayer& layer : MarkedLayers(context.model())) {
     if (layer.weight == nullptr) continue;
     LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, layer.name));
-    StatusOr<ir::Tensor> quantized = Quantize(layer, factors);
-    if (!quantized.ok()) return WithContext(quantized.status(), ErrorContext::kNode, layer.name);
-    SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
-                     *std::move(quantized));
+    const Status status = QuantizeLayer(context.rewriter(), layer, factors);
+    if (!status.ok()) return WithContext(status, ErrorContext::kNode, layer.name);
     context.Count("quantized");
     changed = true;
   }

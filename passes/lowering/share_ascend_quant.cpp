@@ -6,6 +6,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/lowering/layer_factors.h"
 #include "lathe/passes/quant/quant_point.h"
@@ -42,26 +43,28 @@ StatusOr<bool> Run(PassContext& context) {
   ir::Rewriter& rewriter = context.rewriter();
   bool changed = false;
   absl::flat_hash_map<Key, ir::Node*> first;
-  for (ir::Node* node = context.model().graph().first_node(); node != nullptr;) {
-    ir::Node* next = node->next();
-    const auto layer = node->Is("AscendQuant") ? LayerOf(*node) : std::nullopt;
-    if (layer) {
-      LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(*record, std::string(*layer)));
-      const Key key{node->input(0), std::bit_cast<uint32_t>(factors.scale_d), factors.offset_d,
-                    factors.bits.activation};
-      const auto [it, inserted] = first.try_emplace(key, node);
-      if (!inserted) {
-        ir::Node& kept = *it->second;
-        const std::vector<ir::Origin> origins = {kept.origin(), node->origin()};
-        rewriter.SetOrigin(kept, context.model().MergeOrigins(origins));
-        context.Applied(*node, fmt::format("is the same as '{}'", kept.display_name()));
-        rewriter.ReplaceNode(*node, *kept.output());
-        context.Count("merged");
-        changed = true;
-      }
+  Status status;
+  VisitNodesInnerFirst(context.model().graph(), [&](ir::Node& node) {
+    const auto layer = node.Is("AscendQuant") ? LayerOf(node) : std::nullopt;
+    if (!layer || !status.ok()) return;
+    const StatusOr<LayerFactors> factors = FactorsOf(*record, std::string(*layer));
+    if (!factors.ok()) {
+      status = factors.status();
+      return;
     }
-    node = next;
-  }
+    const Key key{node.input(0), std::bit_cast<uint32_t>(factors->scale_d), factors->offset_d,
+                  factors->bits.activation};
+    const auto [it, inserted] = first.try_emplace(key, &node);
+    if (inserted) return;
+    ir::Node& kept = *it->second;
+    const std::vector<ir::Origin> origins = {kept.origin(), node.origin()};
+    rewriter.SetOrigin(kept, context.model().MergeOrigins(origins));
+    context.Applied(node, fmt::format("is the same as '{}'", kept.display_name()));
+    rewriter.ReplaceNode(node, *kept.output());
+    context.Count("merged");
+    changed = true;
+  });
+  LATHE_RETURN_IF_ERROR(status);
   return changed;
 }
 

@@ -45,22 +45,28 @@
 #include "lathe/passes/fusion/fuse_pad.h"
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
 #include "lathe/passes/lowering/insert_ascend_quant.h"
+#include "lathe/passes/lowering/insert_balance.h"
+#include "lathe/passes/lowering/lower_recurrent.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
 #include "lathe/passes/lowering/quantize_bias.h"
 #include "lathe/passes/lowering/quantize_weights.h"
 #include "lathe/passes/lowering/share_ascend_quant.h"
+#include "lathe/passes/lowering/simulate_recurrent.h"
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
 #include "lathe/passes/pipelines/canonicalize.h"
 #include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/quant/balance_weights.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
+#include "lathe/passes/quant/normalize_gemm.h"
 
 namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
+           &BalanceWeightsPass(),
            &ConvertBatchNormPass(),
            &ConvertMatMulAddPass(),
            &EliminateCommonSubexpressionsPass(),
@@ -98,7 +104,9 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &InlineLoopPass(),
            &InsertAscendDequantPass(),
            &InsertAscendQuantPass(),
+           &InsertBalancePass(),
            &InsertCalibrationPass(),
+           &LowerRecurrentPass(),
            &LowerToDeployPass(),
            &LowerToFakeQuantPass(),
            &MarkQuantPointsPass(),
@@ -111,9 +119,11 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &MergeSqueezesPass(),
            &MergeTransposesPass(),
            &NameNodesPass(),
+           &NormalizeGemmPass(),
            &QuantizeBiasPass(),
            &QuantizeWeightsPass(),
            &ShareAscendQuantPass(),
+           &SimulateRecurrentPass(),
            &TransposeGemmWeightPass(),
        }) {
     LATHE_RETURN_IF_ERROR(registry.Add(*pass));

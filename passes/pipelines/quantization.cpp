@@ -15,6 +15,7 @@ What quantisation does to a float model before it looks at layers:
 - freeze-inputs comes first: constants that are also inputs hide weights from every later pass.
 - name-nodes comes before anything that removes nodes, since unnamed nodes are called by their place.
 - fold-weights comes after freeze-inputs, since a weight may be computed from such an input.
+- normalize-gemm comes after fold-weights, since it needs constants.
 )",
       .text = kPreparePipeline,
   };

@@ -15,7 +15,9 @@ namespace lathe::passes {
 //                   nodes, since unnamed nodes are called by their place
 //   fold-weights    before anything asks whether a weight is constant; after freeze-inputs, since a
 //                   weight may be computed from such an input
-inline constexpr std::string_view kPreparePipeline = "freeze-inputs,name-nodes,fold-weights";
+//   normalize-gemm  after fold-weights: it needs constants
+inline constexpr std::string_view kPreparePipeline =
+    "freeze-inputs,name-nodes,fold-weights,normalize-gemm";
 // The same by the name "prepare".
 const PipelineDescriptor& PreparePipelineDescriptor();
 
@@ -26,25 +28,34 @@ std::string FusionPipeline(bool do_fusion, std::span<const std::string> skip);
 // Which operands are quantised; everything after follows these marks.
 inline constexpr std::string_view kMarkingPipeline = "mark-quant-points";
 
-// Marked graph to the graph that is run on calibration data.
+// Marked graph to the graph that is run on calibration data; AdaRound comes between the two.
 //   fake-quantize-weights   before observers: activations are observed behind rounded weights
+//   insert-balance          before observers: activations are observed as the layer meets them
 //   insert-calibration      last: nothing may be rewritten behind an observer's back
-inline constexpr std::string_view kCalibrationPipeline = "fake-quantize-weights,insert-calibration";
+inline constexpr std::string_view kCalibrationPipeline = "fake-quantize-weights,insert-balance";
+inline constexpr std::string_view kObservingPipeline = "insert-calibration";
 
-// Marked graph to the reference's modified model.
-inline constexpr std::string_view kModifiedPipeline = "fake-quantize-weights";
+// Fused float graph with the record's balance factors applied to weights; before everything that
+// reads weights.
+inline constexpr std::string_view kBalancingPipeline = "balance-weights";
+
+// Marked graph to the reference's modified model, which also holds rounded weights of LSTM and GRU.
+inline constexpr std::string_view kModifiedPipeline = "fake-quantize-weights{recurrent=true}";
 
 // Calibrated graph to integers (the reference's 4.2, steps 1 to 8).
 //   transpose-gemm-weight   before quantize-weights, so that integers are laid out once
+//   insert-balance          before insert-ascend-quant: what is quantised is the balanced value
 //   insert-ascend-quant     before insert-ascend-dequant only by custom
 //   quantize-bias           once, before the graph is copied for the two emitters
 //   share-ascend-quant      last: it compares AscendQuant nodes
 inline constexpr std::string_view kLoweringPipeline =
-    "mark-quant-points,transpose-gemm-weight,insert-ascend-quant,quantize-weights,"
+    "mark-quant-points,transpose-gemm-weight,insert-balance,insert-ascend-quant,quantize-weights,"
     "insert-ascend-dequant,quantize-bias,share-ascend-quant";
 
 // Lowered graph to what is emitted.
-inline constexpr std::string_view kDeployPipeline = "lower-to-deploy";
-inline constexpr std::string_view kFakeQuantPipeline = "lower-to-fake-quant";
+//   lower-recurrent        before lower-to-deploy, which forgets the marks
+//   simulate-recurrent     before lower-to-fake-quant, which rewrites the nodes that it inserts
+inline constexpr std::string_view kDeployPipeline = "lower-recurrent,lower-to-deploy";
+inline constexpr std::string_view kFakeQuantPipeline = "simulate-recurrent,lower-to-fake-quant";
 
 }  // namespace lathe::passes

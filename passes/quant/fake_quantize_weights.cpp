@@ -1,5 +1,6 @@
 #include "lathe/passes/quant/fake_quantize_weights.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "lathe/passes/core/facts.h"
@@ -7,6 +8,7 @@
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/quant/quant_point.h"
 #include "lathe/passes/quant/quant_report.h"
+#include "lathe/quant/ada_scale.h"
 #include "lathe/quant/arq.h"
 #include "lathe/quant/config/quant_settings.h"
 #include "lathe/quant/config/record.h"
@@ -22,13 +24,18 @@ stands for:
     w  ->  clamp(round(w / scale[c])) * scale[c]
 
 so that activations are observed behind the weights they will meet (the reference's 4.1). Weights of
-ConvTranspose stay as they are, as in the reference; their scales are recorded all the same.
+ConvTranspose stay as they are, as in the reference; their scales are recorded all the same. So do W and R of
+LSTM and GRU while activations are observed; the option `recurrent` rounds them too, for the modified model.
+
+A layer with ada_quantize gets the scales that AdaRound starts from, and its weight is only clipped to their
+range: what rounds it is learnt afterwards. One whose scales the record already has is left alone.
 
 A layer whose weight is not finite loses its marks, stays float, and is reported.
 )";
 
 void Unmark(ir::Rewriter& rewriter, const QuantLayer& layer) {
-  for (ir::Use* use : {layer.activation, layer.weight, layer.bias}) {
+  for (ir::Use* use :
+       {layer.activation, layer.weight, layer.bias, layer.hidden, layer.recurrence}) {
     if (use != nullptr) rewriter.SetAnnotation(*use, {});
   }
   rewriter.RemoveAttribute(*layer.node, "op_data_type");
@@ -46,26 +53,86 @@ quant::LayerRecord& RecordOf(quant::Record& record, const std::string& layer) {
   return entry.value.emplace();
 }
 
-// Scales into the record and, unless the reference leaves the weight alone, rounded values into the
-// graph.
-Status QuantizeLayer(const PassContext& context, const QuantLayer& layer,
-                     const quant::LayerSettings& settings, quant::Record& record) {
+void SetTypes(const quant::LayerSettings& settings, quant::LayerRecord& entry) {
+  entry.act_type = fmt::format("INT{}", settings.activation_bits);
+  entry.wts_type = fmt::format("INT{}", settings.weight_bits);
+}
+
+// The scales that AdaRound starts from, and the weight cut to what they reach.
+StatusOr<bool> PrepareAdaLayer(const PassContext& context, const QuantLayer& layer,
+                               const quant::LayerSettings& settings, quant::Record& record) {
+  if (const quant::LayerRecord* known = record.Find(layer.name); known && !known->scale_w.empty()) {
+    return false;
+  }
   const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
-  const quant::WeightLayout layout = layer.Layout(settings.channel_wise);
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> scales,
-                         quant::ArqScales(values, layout, settings.weight_bits));
+  const quant::WeightLayout layout =
+      layer.Layout(*layer.weight, settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
+  LATHE_ASSIGN_OR_RETURN(const std::vector<float> scales, quant::KlScales(values, layout));
   quant::LayerRecord& entry = RecordOf(record, layer.name);
   entry.scale_w = scales;
   entry.offset_w.assign(scales.size(), 0);
-  entry.act_type = fmt::format("INT{}", settings.activation_bits);
-  entry.wts_type = fmt::format("INT{}", settings.weight_bits);
-  if (layer.node->Is("ConvTranspose")) return OkStatus();
-  LATHE_RETURN_IF_ERROR(
-      quant::FakeQuantizeWeights(values, layout, scales, settings.weight_bits, values));
+  SetTypes(settings, entry);
+  quant::ForEachRun(layout, [&](size_t channel, size_t begin, size_t length) {
+    const float scale = scales[channel];
+    for (float& value : std::span(values).subspan(begin, length)) {
+      value = std::clamp(value / scale, -128.0f, 127.0f) * scale;
+    }
+  });
   SetConstantInput(context.rewriter(), *layer.weight->user(), layer.weight->index(),
                    FloatTensor(tensor.element_type(), tensor.dims(), values));
-  return OkStatus();
+  return true;
+}
+
+// Whether the weight is replaced by its rounded values: activations of a recurrent layer and of a
+// ConvTranspose are observed behind the weights as they are.
+bool Rounds(const PassContext& context, const QuantLayer& layer) {
+  if (layer.is_recurrent()) return context.options().Get<bool>("recurrent");
+  return !layer.node->Is("ConvTranspose");
+}
+
+struct RoundedWeight {
+  std::vector<float> scales;
+  ir::Tensor values;
+};
+
+StatusOr<RoundedWeight> Round(const QuantLayer& layer, const ir::Use& weight,
+                              const quant::LayerSettings& settings) {
+  const ir::Tensor tensor = weight.value()->ConstantTensor();
+  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
+  const quant::WeightLayout layout =
+      layer.Layout(weight, settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
+  RoundedWeight rounded;
+  LATHE_ASSIGN_OR_RETURN(rounded.scales, quant::ArqScales(values, layout, settings.weight_bits));
+  LATHE_RETURN_IF_ERROR(
+      quant::FakeQuantizeWeights(values, layout, rounded.scales, settings.weight_bits, values));
+  rounded.values = FloatTensor(tensor.element_type(), tensor.dims(), values);
+  return rounded;
+}
+
+// Scales into the record and, unless the reference leaves the weight alone, rounded values into the
+// graph. Both tell whether the weight changed.
+StatusOr<bool> QuantizeLayer(const PassContext& context, const QuantLayer& layer,
+                             const quant::LayerSettings& settings, quant::Record& record) {
+  LATHE_ASSIGN_OR_RETURN(RoundedWeight weight, Round(layer, *layer.weight, settings));
+  RoundedWeight recurrence;
+  if (layer.is_recurrent()) {
+    LATHE_ASSIGN_OR_RETURN(recurrence, Round(layer, *layer.recurrence, settings));
+  }
+  quant::LayerRecord& entry = RecordOf(record, layer.name);
+  entry.offset_w.assign(weight.scales.size(), 0);
+  entry.scale_w = std::move(weight.scales);
+  entry.offset_r.assign(recurrence.scales.size(), 0);
+  entry.scale_r = std::move(recurrence.scales);
+  SetTypes(settings, entry);
+  if (!Rounds(context, layer)) return false;
+  SetConstantInput(context.rewriter(), *layer.node, layer.weight->index(),
+                   std::move(weight.values));
+  if (layer.is_recurrent()) {
+    SetConstantInput(context.rewriter(), *layer.node, layer.recurrence->index(),
+                     std::move(recurrence.values));
+  }
+  return true;
 }
 
 StatusOr<bool> Run(PassContext& context) {
@@ -87,16 +154,19 @@ StatusOr<bool> Run(PassContext& context) {
       entry.act_type = fmt::format("INT{}", chosen->activation_bits);
       continue;
     }
-    const Status status = QuantizeLayer(context, layer, *chosen, *record);
-    // Rounding or the lost mark; of a ConvTranspose only the scales are recorded.
-    changed |= !status.ok() || !layer.node->Is("ConvTranspose");
-    if (status.ok()) {
+    const StatusOr<bool> rounded = chosen->ada ? PrepareAdaLayer(context, layer, *chosen, *record)
+                                               : QuantizeLayer(context, layer, *chosen, *record);
+    // The weight or the lost mark.
+    changed |= !rounded.ok() || *rounded;
+    if (rounded.ok()) {
       context.Count("layers");
       continue;
     }
     Unmark(context.rewriter(), layer);
-    report->left_float.push_back({layer.name, std::string(status.message())});
-    context.Missed(*layer.node, std::string(status.message()));
+    std::erase_if(record->entries, [&](const auto& entry) { return entry.key == layer.name; });
+    const std::string reason(rounded.status().message());
+    report->left_float.push_back({layer.name, reason});
+    context.Missed(*layer.node, reason);
   }
   return changed;
 }
@@ -109,7 +179,7 @@ const PassDescriptor& FakeQuantizeWeightsPass() {
       .summary =
           "Round the weights of marked layers to their quantised values and record their scales",
       .description = kDescription,
-      .options = {},
+      .options = {{"recurrent", "round the weights of LSTM and GRU too", false}},
       .statistics = {{"layers", "layers whose weight was rounded"}},
       .requires_facts = {facts::kQuantPointsMarked},
       .establishes = {facts::kWeightsRounded},

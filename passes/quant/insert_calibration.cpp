@@ -1,6 +1,11 @@
 #include "lathe/passes/quant/insert_calibration.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "lathe/passes/core/facts.h"
+#include "lathe/passes/quant/lift_value.h"
 #include "lathe/passes/quant/quant_layer.h"
 
 namespace lathe::passes {
@@ -12,23 +17,83 @@ Puts an observer on the activation of each marked layer:
     %y = Conv(%x {quant.activation:conv1}, %w)        lathe.Observe(%x) {layer = "conv1"}
                                                       %y = Conv(%x {quant.activation:conv1}, %w)
 
+Of LSTM and GRU the hidden state is observed too, under the attribute `hidden = 1`: initial_h and what the
+layer computes for every step but the last (the reference's 4.1), in one run of values:
+
+    %h' = Concat(Reshape(%h, [-1]), Reshape(Slice(%y, [0], [-1], [0]), [-1]))
+
+What a layer inside of a body sees is led out through new outputs of the nodes around it, and observed in the
+main graph.
+
 Observe has no output and changes nothing; whoever runs the graph feeds the values it sees to the layer's
 calibration algorithm. A padded AveragePool is observed before its Pad (the reference's 4.1).
 )";
+
+void Observe(ir::Rewriter& rewriter, const QuantLayer& layer, ir::Value& value, ir::Node* before,
+             bool hidden) {
+  const std::string name = layer.name + (hidden ? ".hidden.observe" : ".observe");
+  ir::Value* seen = &value;
+  if (value.graph()->owner() != nullptr) {
+    ir::ElementType element = ir::ElementType::kFloat32;
+    if (layer.weight != nullptr) {
+      element = layer.weight->value()->ConstantTensor().element_type();
+    } else if (value.type().is_tensor()) {
+      element = value.type().element;
+    }
+    seen = &LiftToMainGraph(rewriter, value, element, name);
+    before = seen->producer()->next();
+  }
+  ir::NodeSpec spec;
+  spec.op = "Observe";
+  spec.domain = "lathe";
+  spec.name = name;
+  spec.inputs = {seen};
+  spec.attributes = {{"layer", layer.name}};
+  if (hidden) spec.attributes.emplace_back("hidden", int64_t{1});
+  spec.outputs = {};
+  rewriter.CreateNode(rewriter.model().graph(), before, std::move(spec));
+}
+
+// initial_h and the result of every step but the last, in one run.
+void ObserveHidden(ir::Rewriter& rewriter, const QuantLayer& layer) {
+  ir::Graph& graph = *layer.node->graph();
+  ir::Node* const behind = layer.node->next();
+  const std::string prefix = layer.name + ".hidden";
+  ir::Value& steps = *layer.node->output(0);
+  if (steps.name().empty()) {
+    rewriter.Rename(steps, rewriter.model().UniqueValueName(prefix + ".steps"));
+  }
+  const auto constant = [&](const std::string& suffix, int64_t value) {
+    return &rewriter.CreateInitializer(graph, prefix + suffix,
+                                       ir::Tensor::Of({1}, std::vector<int64_t>{value}));
+  };
+  const auto insert = [&](std::string op, const std::string& suffix,
+                          std::vector<ir::Value*> inputs) {
+    ir::NodeSpec spec;
+    spec.op = std::move(op);
+    spec.name = prefix + suffix;
+    spec.inputs = std::move(inputs);
+    if (spec.op == "Concat") spec.attributes = {{"axis", int64_t{0}}};
+    return rewriter.CreateNode(graph, behind, std::move(spec)).output();
+  };
+  ir::Value* zero = constant(".first", 0);
+  ir::Value* flat = constant(".flat", -1);
+  ir::Value* but_last = insert("Slice", ".but_last", {&steps, zero, constant(".end", -1), zero});
+  ir::Value* first = insert("Reshape", ".initial", {layer.hidden->value(), flat});
+  ir::Value* later = insert("Reshape", ".later", {but_last, flat});
+  Observe(rewriter, layer, *insert("Concat", ".all", {first, later}), behind, true);
+}
 
 StatusOr<bool> Run(PassContext& context) {
   bool changed = false;
   for (const QuantLayer& layer : MarkedLayers(context.model())) {
     const ir::Rewriter::OriginScope origin(context.rewriter(), *layer.node);
-    ir::NodeSpec spec;
-    spec.op = "Observe";
-    spec.domain = "lathe";
-    spec.name = layer.name + ".observe";
-    spec.inputs = {layer.activation->value()};
-    spec.attributes = {{"layer", layer.name}};
-    spec.outputs = {};
-    context.rewriter().CreateNode(*layer.node->graph(), layer.activation->user(), std::move(spec));
+    Observe(context.rewriter(), layer, *layer.activation->value(), layer.activation->user(), false);
     context.Count("observers");
+    if (layer.is_recurrent()) {
+      ObserveHidden(context.rewriter(), layer);
+      context.Count("observers");
+    }
     changed = true;
   }
   return changed;

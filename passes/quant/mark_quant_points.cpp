@@ -5,6 +5,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/quant/quant_point.h"
@@ -21,6 +22,8 @@ Decides which operands are quantised and writes the decision onto them; later pa
     %y = Conv(%x, %w, %b)        %y = Conv(%x {quant.activation:conv1}, %w {quant.weight:conv1},
                                            %b {quant.bias:conv1})
 
+Of LSTM and GRU, R and initial_h are marked too (quant.recurrence, quant.hidden).
+
 The layers are those of the record, if one is given (each entry with factors), else the enabled layers of the
 configuration. Marks of an earlier run are removed. Each marked node also gets the attribute `op_data_type`
 (`float` or `float16`, after its weight), the reference's own note in modified models.
@@ -30,20 +33,20 @@ the name of the node it came from.
 )";
 
 void ClearMarks(ir::Rewriter& rewriter, ir::Graph& graph) {
-  for (ir::Node& node : graph.nodes()) {
+  VisitNodes(graph, [&](ir::Node& node) {
     for (ir::Use& use : node.operands()) {
       if (FindQuantPoint(use)) rewriter.SetAnnotation(use, {});
     }
-  }
+  });
 }
 
 // What a mark is, place by place: equal lists before and after mean that nothing changed.
 std::vector<ir::Name> Marks(ir::Graph& graph) {
   std::vector<ir::Name> marks;
-  for (ir::Node& node : graph.nodes()) {
+  VisitNodes(graph, [&](ir::Node& node) {
     for (const ir::Use& use : node.operands()) marks.push_back(use.annotation());
     marks.push_back(node.FindAttribute("op_data_type") == nullptr ? ir::Name() : node.op());
-  }
+  });
   return marks;
 }
 
@@ -63,36 +66,67 @@ StatusOr<std::vector<std::string>> WantedLayers(const PassContext& context) {
   return names;
 }
 
-// By the node's own name first, then by the names of the nodes it came from.
+// By the node's own name first, that of a node of the main graph before that of one in a body; then
+// by the names of the nodes it came from.
 absl::flat_hash_map<std::string_view, ir::Node*> IndexNodes(const ir::Model& model) {
   absl::flat_hash_map<std::string_view, ir::Node*> index;
   for (ir::Node& node : model.graph().nodes()) {
     if (!node.name().empty()) index.try_emplace(node.name_text(), &node);
   }
-  for (ir::Node& node : model.graph().nodes()) {
+  VisitNodes(model.graph(), [&](ir::Node& node) {
+    if (!node.name().empty()) index.try_emplace(node.name_text(), &node);
+  });
+  VisitNodes(model.graph(), [&](ir::Node& node) {
     for (const ir::Name name : model.OriginNames(node.origin())) {
       index.try_emplace(model.Text(name), &node);
     }
-  }
+  });
   return index;
 }
 
 Status UnknownLayer(const ir::Model& model, const std::string& name) {
   std::vector<std::string_view> names;
-  for (const ir::Node& node : model.graph().nodes()) names.push_back(node.name_text());
+  VisitNodes(model.graph(), [&](const ir::Node& node) { names.push_back(node.name_text()); });
   Status status = InvalidInput("the model has no layer '{}'", name);
   const std::string near = DidYouMean(name, names);
   return near.empty() ? status : WithContext(status, ErrorContext::kHint, near);
 }
 
+// Of a value whose type need not be known: float operators hand on that of their first input, those
+// with weights that of the weight. O(nodes upstream).
+ir::ElementType FloatTypeOf(const ir::Value* value) {
+  while (value != nullptr) {
+    value = value->Resolve();
+    if (value->type().is_tensor()) return value->type().element;
+    const ir::Node* producer = value->producer();
+    if (producer == nullptr) break;
+    if (producer->Is("Cast")) return static_cast<ir::ElementType>(producer->IntAttribute("to", 0));
+    const ir::Tensor weight =
+        producer->input(1) == nullptr ? ir::Tensor() : producer->input(1)->ConstantTensor();
+    if (weight && (weight.element_type() == ir::ElementType::kFloat32 ||
+                   weight.element_type() == ir::ElementType::kFloat16)) {
+      return weight.element_type();
+    }
+    value = producer->input(0);
+  }
+  return ir::ElementType::kUndefined;
+}
+
 void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
   MarkQuantPoint(rewriter, *layer.activation, QuantRole::kActivation, layer.name);
-  bool half = false;
+  ir::ElementType element = ir::ElementType::kUndefined;
   if (layer.weight != nullptr) {
     MarkQuantPoint(rewriter, *layer.weight, QuantRole::kWeight, layer.name);
-    half = layer.weight->value()->ConstantTensor().element_type() == ir::ElementType::kFloat16;
+    element = layer.weight->value()->ConstantTensor().element_type();
+  } else {
+    element = FloatTypeOf(layer.activation->value());
   }
+  const bool half = element == ir::ElementType::kFloat16;
   if (layer.bias != nullptr) MarkQuantPoint(rewriter, *layer.bias, QuantRole::kBias, layer.name);
+  if (layer.is_recurrent()) {
+    MarkQuantPoint(rewriter, *layer.hidden, QuantRole::kHidden, layer.name);
+    MarkQuantPoint(rewriter, *layer.recurrence, QuantRole::kRecurrence, layer.name);
+  }
   if (layer.node->FindAttribute("op_data_type") == nullptr) {
     rewriter.SetAttribute(*layer.node, "op_data_type", std::string(half ? "float16" : "float"));
   }

@@ -6,6 +6,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/quant/quant_point.h"
 
 namespace lathe::passes {
@@ -99,12 +100,13 @@ std::variant<QuantLayer, NotALayer> InspectMatMul(ir::Node& node) {
   const std::string_view type = ToString(LayerType::kLinear);
   const auto dims = ConstantDims(node.input(1));
   if (!dims) return Refuse(type, "its second input is computed");
-  if (dims->size() != 2 || (*dims)[0] < 1 || (*dims)[1] < 1) {
+  // More than two dimensions are a stack of matrices, which share one scale.
+  if (dims->size() < 2 || std::ranges::any_of(*dims, [](int64_t dim) { return dim < 1; })) {
     return Refuse(type, "its weight is not a matrix");
   }
   QuantLayer layer;
   layer.type = LayerType::kLinear;
-  layer.cin = (*dims)[0];
+  layer.cin = (*dims)[dims->size() - 2];
   layer.activation = &node.inputs()[0];
   layer.weight = &node.inputs()[1];
   // The reference recognises a bias only as input 1 of an Add that is the MatMul's only user.
@@ -112,7 +114,7 @@ std::variant<QuantLayer, NotALayer> InspectMatMul(ir::Node& node) {
     ir::Node* add = node.output()->first_use()->user();
     if (!add->is_return() && add->Is("Add") && node.output()->first_use()->index() == 0) {
       const auto bias = ConstantDims(add->input(1));
-      if (bias && bias->size() == 1 && (*bias)[0] == (*dims)[1]) {
+      if (bias && bias->size() == 1 && bias->front() == dims->back()) {
         layer.bias_add = add;
         layer.bias = &add->inputs()[1];
       }
@@ -145,6 +147,7 @@ bool FedByGraphInput(const ir::Value* value) {
     const ir::Value* top = stack.back();
     stack.pop_back();
     if (top == nullptr) continue;
+    top = top->Resolve();
     if (top->kind() == ir::Value::Kind::kGraphInput) return true;
     const ir::Node* producer = top->producer();
     if (producer == nullptr || !seen.insert(producer).second) continue;
@@ -164,6 +167,11 @@ std::variant<QuantLayer, NotALayer> InspectRnn(ir::Node& node) {
   if (weight->size() != 3 || recurrence->size() != 3 || (*weight)[0] != 1 ||
       (*recurrence)[0] != 1) {
     return Refuse(type, "it has more than one direction");
+  }
+  const int64_t gates = lstm ? 4 : 3;
+  if ((*weight)[1] < 1 || (*weight)[2] < 1 || (*weight)[1] != gates * (*recurrence)[2] ||
+      (*recurrence)[1] != (*weight)[1]) {
+    return Refuse(type, "its weights do not fit each other");
   }
   if (!FedByGraphInput(node.input(5)))
     return Refuse(type, "its initial_h does not come from an input");
@@ -194,7 +202,16 @@ std::variant<QuantLayer, NotALayer> InspectRnn(ir::Node& node) {
   layer.cin = (*weight)[2];
   layer.activation = &node.inputs()[0];
   layer.weight = &node.inputs()[1];
-  if (node.input(3) != nullptr) layer.bias = &node.inputs()[3];
+  layer.hidden = &node.inputs()[5];
+  layer.recurrence = &node.inputs()[2];
+  if (node.input(3) != nullptr) {
+    const auto bias = ConstantDims(node.input(3));
+    if (!bias) return Refuse(type, "its bias is computed");
+    if (*bias != std::vector<int64_t>{1, 2 * layer.channels}) {
+      return Refuse(type, "its bias does not fit its weights");
+    }
+    layer.bias = &node.inputs()[3];
+  }
   return layer;
 }
 
@@ -212,10 +229,10 @@ const ir::Value* WeightRoot(const ir::Use& weight) {
 
 std::string LayerName(const ir::Node& node) { return node.display_name(); }
 
-quant::WeightLayout QuantLayer::Layout(bool channel_wise) const {
-  const ir::Tensor tensor = weight->value()->ConstantTensor();
+quant::WeightLayout QuantLayer::Layout(const ir::Use& constant, size_t scales) const {
+  const ir::Tensor tensor = constant.value()->ConstantTensor();
   const auto dims = tensor.dims();
-  if (!channel_wise) return quant::WeightLayout::PerTensor(tensor.num_elements());
+  if (scales == 1) return quant::WeightLayout::PerTensor(tensor.num_elements());
   int64_t inner = 1;
   for (const int64_t dim : dims.subspan(2)) inner *= dim;
   switch (type) {
@@ -228,12 +245,32 @@ quant::WeightLayout QuantLayer::Layout(bool channel_wise) const {
       return quant::WeightLayout::ConvTranspose(dims[0], dims[1], inner, group);
     case LayerType::kLstm:
     case LayerType::kGru:
-      return quant::WeightLayout::AlongAxis(dims[0], dims[1], inner);
+      // Gates follow each other along dims[1].
+      return quant::WeightLayout::AlongAxis(dims[0], static_cast<int64_t>(scales),
+                                            dims[1] / static_cast<int64_t>(scales) * inner);
     case LayerType::kLinear:
     case LayerType::kAvgPool2d:
       break;
   }
   return quant::WeightLayout::PerTensor(tensor.num_elements());
+}
+
+quant::WeightLayout QuantLayer::InputLayout() const {
+  const ir::Tensor tensor = weight->value()->ConstantTensor();
+  const auto dims = tensor.dims();
+  if (node->Is("Conv")) {
+    int64_t inner = 1;
+    for (const int64_t dim : dims.subspan(2)) inner *= dim;
+    return {group, dims[0] / group, dims[1], inner};
+  }
+  const size_t axis = node->Is("Gemm") && node->IntAttribute("transB", 0) != 0 ? 1
+                      : node->Is("MatMul")                                     ? dims.size() - 2
+                                                                               : 0;
+  int64_t before = 1;
+  for (const int64_t dim : dims.first(axis)) before *= dim;
+  int64_t after = 1;
+  for (const int64_t dim : dims.subspan(axis + 1)) after *= dim;
+  return quant::WeightLayout::AlongAxis(before, dims[axis], after);
 }
 
 std::variant<QuantLayer, NotALayer> InspectLayer(ir::Node& node) {
@@ -262,27 +299,33 @@ LayerScan ScanLayers(const ir::Model& model) {
   LayerScan scan;
   absl::flat_hash_map<const ir::Value*, int> weight_users;
   std::vector<QuantLayer> candidates;
-  for (ir::Graph* graph : model.AllGraphs()) {
-    const bool inside = graph != &model.graph();
-    for (ir::Node& node : graph->nodes()) {
-      auto inspected = InspectLayer(node);
-      if (auto* layer = std::get_if<QuantLayer>(&inspected)) {
-        if (layer->weight != nullptr) ++weight_users[WeightRoot(*layer->weight)];
-        if (!inside) {
-          candidates.push_back(std::move(*layer));
-          continue;
-        }
-        scan.others.push_back({layer->name, std::string(ToString(layer->type)),
-                               "it stands inside a function or the body of another node"});
-        continue;
+  const auto look = [&](ir::Node& node, bool in_function) {
+    auto inspected = InspectLayer(node);
+    if (auto* layer = std::get_if<QuantLayer>(&inspected)) {
+      for (const ir::Use* weight : {layer->weight, layer->recurrence}) {
+        if (weight != nullptr) ++weight_users[WeightRoot(*weight)];
       }
-      auto& other = std::get<NotALayer>(inspected);
-      if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", node.op_text());
-      scan.others.push_back({LayerName(node), std::move(other.type), std::move(other.reason)});
+      if (!in_function) {
+        candidates.push_back(std::move(*layer));
+        return;
+      }
+      scan.others.push_back(
+          {layer->name, std::string(ToString(layer->type)), "it stands inside a local function"});
+      return;
     }
+    auto& other = std::get<NotALayer>(inspected);
+    if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", node.op_text());
+    scan.others.push_back({LayerName(node), std::move(other.type), std::move(other.reason)});
+  };
+  VisitNodes(model.graph(), [&](ir::Node& node) { look(node, false); });
+  for (const auto& function : model.functions()) {
+    VisitNodes(function->body(), [&](ir::Node& node) { look(node, true); });
   }
   for (QuantLayer& layer : candidates) {
-    if (layer.weight != nullptr && weight_users[WeightRoot(*layer.weight)] > 1) {
+    const auto shared = [&](const ir::Use* weight) {
+      return weight != nullptr && weight_users[WeightRoot(*weight)] > 1;
+    };
+    if (shared(layer.weight) || shared(layer.recurrence)) {
       scan.others.push_back(
           {layer.name, std::string(ToString(layer.type)), "another layer uses the same weight"});
     } else {
@@ -315,15 +358,15 @@ quant::NetworkDescription DescribeNetwork(const LayerScan& scan) {
 
 std::vector<QuantLayer> MarkedLayers(const ir::Model& model) {
   std::vector<QuantLayer> layers;
-  for (ir::Node& node : model.graph().nodes()) {
+  VisitNodes(model.graph(), [&](ir::Node& node) {
     auto inspected = InspectLayer(node);
     auto* layer = std::get_if<QuantLayer>(&inspected);
-    if (layer == nullptr) continue;
+    if (layer == nullptr) return;
     const std::optional<QuantPoint> point = FindQuantPoint(*layer->activation);
     if (point && point->role == QuantRole::kActivation && point->layer == layer->name) {
       layers.push_back(std::move(*layer));
     }
-  }
+  });
   return layers;
 }
 

@@ -22,7 +22,8 @@ struct QuantLayer {
   std::string name;
   quant::LayerType type = quant::LayerType::kConv2d;
   int64_t group = 1;
-  // Output channels that weight scales may have one each of; 1 for AveragePool.
+  // Output channels that weight scales may have one each of; 1 for AveragePool. LSTM and GRU: gates
+  // times hidden size.
   int64_t channels = 1;
   // Input channels (all groups); 0 for AveragePool.
   int64_t cin = 0;
@@ -33,13 +34,21 @@ struct QuantLayer {
   ir::Use* weight = nullptr;
   // Null when there is none.
   ir::Use* bias = nullptr;
+  // LSTM and GRU: initial_h and R; else null.
+  ir::Use* hidden = nullptr;
+  ir::Use* recurrence = nullptr;
   // MatMul with a bias: the Add whose input 1 is the bias.
   ir::Node* bias_add = nullptr;
 
   // The value that the layer computes, bias included.
   ir::Value* result() const { return (bias_add != nullptr ? bias_add : node)->output(); }
-  // How a weight of the layer's present shape maps to scales.
-  quant::WeightLayout Layout(bool channel_wise) const;
+  bool is_recurrent() const { return recurrence != nullptr; }
+  // How `weight` or `recurrence`, of its present shape, maps to that many scales: one; or one a
+  // channel; for LSTM and GRU also one a gate.
+  quant::WeightLayout Layout(const ir::Use& constant, size_t scales) const;
+  // How a weight of the layer's present shape maps to input channels; not for AveragePool, LSTM and
+  // GRU.
+  quant::WeightLayout InputLayout() const;
 };
 
 // The layer that `node` is, or why it is none (for a node whose operator is never quantised:
@@ -56,15 +65,16 @@ struct LayerScan {
   std::vector<quant::OtherNode> others;
 };
 
-// All layers of the main graph that can be quantised (the reference's 3.6), and why the others
-// cannot: also when a weight serves several layers, or a layer stands inside a body. O(nodes).
+// All layers of the main graph and of the bodies in it that can be quantised (the reference's 3.6;
+// it knows no bodies), and why the others cannot: also when a weight serves several layers, or a
+// layer stands inside a local function. O(nodes).
 LayerScan ScanLayers(const ir::Model& model);
 
 // The scan as configuration sees it.
 quant::NetworkDescription DescribeNetwork(const LayerScan& scan);
 
 // The layers whose activation operand carries a quantisation mark (see quant_point.h), in graph
-// order. O(nodes).
+// order, those of a body after its owner. O(nodes).
 std::vector<QuantLayer> MarkedLayers(const ir::Model& model);
 
 }  // namespace lathe::passes

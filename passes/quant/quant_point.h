@@ -9,7 +9,8 @@
 
 namespace lathe::passes {
 
-enum class QuantRole { kActivation, kWeight, kBias };
+// The hidden state and the recurrence weight are those of LSTM and GRU.
+enum class QuantRole { kActivation, kWeight, kBias, kHidden, kRecurrence };
 
 struct QuantPoint {
   QuantRole role;

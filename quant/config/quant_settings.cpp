@@ -32,6 +32,9 @@ Status CheckAbility(const PtqLayerConfig& config, const LayerDescription& layer,
   if (config.activation.num_bits == 16 && (reason = WhyNotInt16(layer))) {
     return InvalidInput("{}, activation_quant_params: num_bits is 16: {}", where, *reason);
   }
+  if (config.activation.num_bits == 4 && (reason = WhyNotInt4Activations(layer.type))) {
+    return InvalidInput("{}, activation_quant_params: num_bits is 4: {}", where, *reason);
+  }
   if (config.activation.asymmetric.value_or(false) && (reason = WhyNotAsymmetric(layer.type))) {
     return InvalidInput("{}, activation_quant_params: asymmetric is true: {}", where, *reason);
   }
@@ -68,6 +71,11 @@ LayerSettings MakeSettings(const PtqLayerConfig& config, const LayerDescription&
       notes.push_back(fmt::format("layer {}: {}; 8 bits are used", Quoted(layer.name), *reason));
       settings.weight_bits = 8;
     }
+  }
+  if (weight.ada && settings.weight_bits != 8) {
+    notes.push_back(fmt::format("layer {}: ada_quantize rounds to 8 bits; num_bits {} is not used",
+                                Quoted(layer.name), settings.weight_bits));
+    settings.weight_bits = 8;
   }
   if (IsAlwaysChannelWise(layer.type) && !weight.channel_wise.value_or(true)) {
     notes.push_back(fmt::format(

@@ -17,10 +17,10 @@ from builder import Graph
 from harness import arguments
 from onnx import TensorProto, helper, numpy_helper
 
-OPTIONS = arguments(__doc__)
+OPTIONS = arguments(__doc__, "mebibyte_limit")
 WORK = pathlib.Path(OPTIONS.work)
 SECONDS = 20  # of CPU: how long that is on a busy machine says nothing
-KIBIBYTES = int(sys.argv[4]) * 1024  # more than a sound file needs
+KIBIBYTES = int(OPTIONS.mebibyte_limit) * 1024  # more than a sound file needs
 F32, I64 = np.float32, np.int64
 
 
@@ -95,6 +95,7 @@ BOMBS = {
     "gather": lambda n, x: n.op("Add", [n.op("ReduceMax", [n.op("Gather", [
         n.const(np.ones((1, 1 << 14), F32)), n.op("ConstantOfShape", [ints(n, 1 << 20)])])]), x]),
     "many_large": lambda n, x: n.op("Sum", [x, *(n.op("ReduceMax", [fill_of(n, 1 << 22)]) for _ in range(100))]),
+    "many_fills": lambda n, x: n.op("Concat", [n.op("Add", [fill_of(n, 60000 - i, 1), x]) for i in range(100)], axis=0),
     "doubling": doubling,
     "endless_loop": endless_loop,
 }  # fmt: skip
@@ -285,8 +286,8 @@ class BadFiles(unittest.TestCase):
                 if done.status != 0:
                     self.check_error(done)
                 else:
-                    # One result may have 64 MiB.
-                    self.assertLess(done.output.stat().st_size, 1 << 27)
+                    # 4 MiB, and in each round of the fixpoint an eighth more.
+                    self.assertLess(done.output.stat().st_size, 11 << 20)
                 self.assertLess(done.kibibytes, self.kibibytes)
 
     def test_a_bomb_of_less_than_100_bytes(self):
@@ -296,6 +297,12 @@ class BadFiles(unittest.TestCase):
         self.assertEqual((done.status, done.errors), (0, []))
         self.assertLess(done.output.stat().st_size, 200)
         self.assertLess(done.kibibytes, self.kibibytes)
+
+    def test_calls_that_make_too_much_stay(self):
+        done = Done("fan_40", ODD["fan_40"])
+        self.assertEqual((done.status, done.errors), (0, []))
+        self.assertEqual([each.op_type for each in onnx.load(done.output).graph.node], ["f0"])
+        self.assertLess(done.output.stat().st_size, 2 * len(ODD["fan_40"]))
 
     def test_odd(self):
         for name, content in ODD.items():

@@ -19,19 +19,6 @@ SKIPPED = 77
 LATHE, SOURCE, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 GOLDEN = pathlib.Path(os.environ.get("LATHE_SHARED_DIR") or SOURCE.parent / "shared") / "golden"
 
-# What the driver does not do yet, with the one line it must say: (calibrate, save); None: it works.
-LOWER_RNN = "record.txt: node 'rnn': LSTM and GRU layers cannot be lowered by this version"
-CALIBRATE = "node '{}': {} cannot be calibrated by this version (leave the layer out with --skip-layer)"
-LOWER_DMQ = "record.txt: node '{}': layers with tensor_balance_factor cannot be lowered by this version"
-REFUSED = {
-    "ptq_gru": (CALIBRATE.format("rnn", "LSTM and GRU layers"), LOWER_RNN),
-    "ptq_lstm": (CALIBRATE.format("rnn", "LSTM and GRU layers"), LOWER_RNN),
-    "ptq_lenet_ada": (CALIBRATE.format("conv1", "ada_quantize"), None),
-    "ptq_mlp_dmq": (CALIBRATE.format("l1", "dmq_balancer"), LOWER_DMQ.format("l1")),
-    "ptq_mobilenet_dmq": (CALIBRATE.format("stem", "dmq_balancer"), LOWER_DMQ.format("stem")),
-}
-
-
 def lathe(*arguments):
     return subprocess.run([LATHE, *map(str, arguments)], capture_output=True, text=True)
 
@@ -40,7 +27,6 @@ class Golden(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.case = GOLDEN / CASE
-        cls.calibrate_error, cls.save_error = REFUSED.get(CASE, (None, None))
         shutil.rmtree(WORK, ignore_errors=True)
         WORK.mkdir(parents=True)
 
@@ -83,10 +69,21 @@ class Golden(unittest.TestCase):
         cfg = self.case / "quant.cfg"
         return ["--cfg", cfg] if cfg.exists() else []
 
+    def balanced(self):
+        return (self.case / "record_balance.txt").exists()
+
+    def balance(self, record, threads=2):
+        return ["--threads", threads, "balance", self.case / "original.onnx",
+                "--config", self.case / "config.json", "-d", *self.batches(), "--record", record]  # fmt: skip
+
     def calibrate(self, folder, threads=2):
         folder.mkdir()
+        record = []
+        if self.balanced():
+            record = ["--balance-record", folder / "balance.txt"]
+            self.run_lathe(*self.balance(folder / "balance.txt", threads))
         return ["--threads", threads, "calibrate", self.case / "original.onnx",
-                "--config", self.case / "config.json", "-d", *self.batches(),
+                "--config", self.case / "config.json", "-d", *self.batches(), *record,
                 "--record", folder / "record.txt", "--modified", folder / "modified.onnx"]  # fmt: skip
 
     def quantize(self, folder, threads=2):
@@ -107,10 +104,6 @@ class Golden(unittest.TestCase):
 
     def test_save(self):
         golden = (self.case / "modified.onnx", self.case / "record.txt")
-        if self.save_error:
-            self.refused(self.save_error, *self.save(*golden, WORK / "save"))
-            self.assertEqual(list((WORK / "save").iterdir()), [])
-            return
         self.run_lathe(*self.save(*golden, WORK / "save"))
         self.same("model", "deploy_model.onnx", WORK / "save/net_deploy_model.onnx")
         self.same("model", "fake_quant_model.onnx", WORK / "save/net_fake_quant_model.onnx")
@@ -118,13 +111,17 @@ class Golden(unittest.TestCase):
             self.run_lathe(*self.save(*golden, WORK / name, threads))
             self.same_folder(WORK / "save", WORK / name)
 
-    def test_calibrate_and_quantize(self):
-        if self.calibrate_error:
-            for command in (self.calibrate(WORK / "calibrate"), self.quantize(WORK / "quantize")):
-                self.refused(self.calibrate_error, *command)
-            for name in ("calibrate", "quantize"):
-                self.assertEqual(list((WORK / name).iterdir()), [])
+    def test_balance(self):
+        if not self.balanced():
+            error = "config.json: no enabled layer of the configuration has dmq_balancer_param (ask for balancing with dmq_balancer in the simplified configuration)"
+            self.refused(error, *self.balance(WORK / "balance.txt"))
             return
+        self.run_lathe(*self.balance(WORK / "balance.txt"))
+        self.same("record", "record_balance.txt", WORK / "balance.txt")
+        self.run_lathe(*self.balance(WORK / "balance_one_thread.txt", 1))
+        self.same_bytes(WORK / "balance.txt", WORK / "balance_one_thread.txt")
+
+    def test_calibrate_and_quantize(self):
         calibrated = WORK / "calibrate"
         self.run_lathe(*self.calibrate(calibrated))
         self.same("record", "record.txt", calibrated / "record.txt")

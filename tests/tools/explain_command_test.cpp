@@ -43,7 +43,7 @@ TEST_F(ExplainCommand, ALayerThatWouldBeQuantised) {
             "  activation: 8 bits, IFMR, with an offset\n"
             "  weight: 8 bits, ARQ, a scale for each channel\n"
             "\n"
-            "rules of freeze-inputs,name-nodes,fold-weights,fuse-conv-bn\n"
+            "rules of freeze-inputs,name-nodes,fold-weights,normalize-gemm,fuse-conv-bn\n"
             "'conv' (Conv) in fuse-conv-bn, as part of a match\n"
             "  fold-batch-norm: applied, with 'bn'\n"
             "\n"
@@ -63,10 +63,11 @@ TEST_F(ExplainCommand, LayersThatStayFloat) {
 }
 
 TEST_F(ExplainCommand, ANodeThatIsFoldedAway) {
-  EXPECT_THAT(Explain({"bn"}), HasSubstr("\nrules of freeze-inputs,name-nodes,fold-weights,"
-                                         "fuse-conv-bn\n"
-                                         "'bn' (BatchNormalization) in fuse-conv-bn\n"
-                                         "  fold-batch-norm: applied, with 'conv'\n"));
+  EXPECT_THAT(Explain({"bn"}),
+              HasSubstr("\nrules of freeze-inputs,name-nodes,fold-weights,normalize-gemm,"
+                        "fuse-conv-bn\n"
+                        "'bn' (BatchNormalization) in fuse-conv-bn\n"
+                        "  fold-batch-norm: applied, with 'conv'\n"));
 }
 
 TEST_F(ExplainCommand, JsonSaysTheSame) {

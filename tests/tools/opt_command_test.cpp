@@ -112,7 +112,8 @@ TEST(OptCommand, PrintsThePipelineExpandedAndDoesNothingElse) {
       folder, {"opt", "--print-pipeline", "--passes", "prepare,fixpoint{max=8}(fuse-conv-bn{})"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out,
-            "phase{name=prepare}(freeze-inputs,name-nodes,fold-weights),fixpoint(fuse-conv-bn)\n");
+            "phase{name=prepare}(freeze-inputs,name-nodes,fold-weights,normalize-gemm),fixpoint("
+            "fuse-conv-bn)\n");
   std::string text = result.out;
   text.pop_back();
   EXPECT_EQ(RunLathe(folder, {"opt", "--print-pipeline", "--passes", text}).out, result.out);

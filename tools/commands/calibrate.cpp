@@ -1,16 +1,20 @@
 // lathe calibrate MODEL --config F -d DATA... --record R --modified M: quantize_model and
 // calibration.
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "lathe/backends/config/record.h"
 #include "lathe/backends/onnx/export.h"
+#include "lathe/flows/balance_model.h"
 #include "lathe/flows/calibrate_model.h"
 #include "lathe/flows/load_model.h"
+#include "lathe/frontends/config/record.h"
 #include "lathe/runtime/openvino/engine.h"
 #include "lathe/support/atomic_file.h"
+#include "lathe/support/text_file.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/commands/data_options.h"
 #include "lathe/tools/interrupt.h"
@@ -23,9 +27,35 @@ struct CalibrateOptions {
   std::string model;
   std::string record;
   std::string modified;
+  std::string balance_record;
   DataArguments data;
   flows::ConfigRequest config;
 };
+
+// The record of 'lathe balance', where the configuration needs one; otherwise it is noted.
+StatusOr<std::optional<flows::BalanceRecord>> ReadBalanceRecord(
+    const CalibrateOptions& options, const quant::QuantSettings& settings,
+    std::vector<std::string>& notes) {
+  const quant::LayerSettings* balanced = flows::FindBalancedLayer(settings);
+  if (balanced == nullptr) {
+    if (!options.balance_record.empty()) {
+      notes.push_back("the balance record is not used: no layer has dmq_balancer_param");
+    }
+    return std::nullopt;
+  }
+  if (options.balance_record.empty()) {
+    Status status = InvalidInput("the layer has dmq_balancer_param, but there are no factors");
+    status = WithContext(std::move(status), ErrorContext::kNode, balanced->name);
+    status = WithContext(std::move(status), ErrorContext::kFile, options.config.json_path);
+    return WithContext(std::move(status), ErrorContext::kHint,
+                       "run 'lathe balance' and give its record as --balance-record");
+  }
+  LATHE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(options.balance_record));
+  auto record = frontends::ParseRecord(text);
+  if (!record.ok())
+    return WithContext(record.status(), ErrorContext::kFile, options.balance_record);
+  return flows::BalanceRecord{*std::move(record), options.balance_record};
+}
 
 Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
@@ -40,11 +70,14 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
     notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used", used,
                                 data->num_batches() - used));
   }
+  LATHE_ASSIGN_OR_RETURN(const std::optional<flows::BalanceRecord> balance,
+                         ReadBalanceRecord(options, chosen.settings, notes));
   Progress progress;
   const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
-  LATHE_ASSIGN_OR_RETURN(const flows::CalibratedModel calibrated,
-                         flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine,
-                                               *data, MakeRunControl(global, progress)));
+  LATHE_ASSIGN_OR_RETURN(
+      const flows::CalibratedModel calibrated,
+      flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine, *data,
+                            MakeRunControl(global, progress), balance ? &*balance : nullptr));
   LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> modified,
                          flows::MakeModifiedModel(calibrated, chosen.settings));
   AtomicFileSet files;
@@ -99,6 +132,10 @@ void AddCalibrateCommand(CLI::App& app, GlobalOptions& global) {
       ->add_option("--modified", options->modified,
                    "Where to write the fused model with rounded weights")
       ->required()
+      ->type_name("FILE");
+  command
+      ->add_option("--balance-record", options->balance_record,
+                   "Balance factors that 'lathe balance' wrote")
       ->type_name("FILE");
   command->callback(
       [options, &global] { global.run = [options, &global] { return Run(*options, global); }; });

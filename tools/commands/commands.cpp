@@ -5,6 +5,7 @@ namespace lathe::tools {
 void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddQuantizeCommand(app, global);
   AddConfigCommand(app, global);
+  AddBalanceCommand(app, global);
   AddCalibrateCommand(app, global);
   AddSaveCommand(app, global);
   AddRunCommand(app, global);

@@ -10,7 +10,7 @@
 #include "lathe/frontends/data/npy.h"
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/input_spec.h"
-#include "lathe/runtime/openvino/engine.h"
+#include "lathe/runtime/engine.h"
 #include "lathe/support/atomic_file.h"
 #include "lathe/support/nearest_names.h"
 #include "lathe/tools/commands/commands.h"
@@ -75,7 +75,7 @@ Status Run(const RunOptions& options, const GlobalOptions& global) {
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::InputSpec> specs,
                          ir::InputSpecs(model->graph(), global.shapes));
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, ReadInputs(options.inputs, specs));
-  const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
+  const std::unique_ptr<eval::Engine> engine = runtime::MakeEngine();
   eval::CompileOptions compile;
   compile.threads = global.threads;
   compile.input_shapes = global.shapes;

@@ -234,28 +234,79 @@ TEST(FoldConstants, AFileOfFewBytesThatFoldsToGigabytesIsRefused) {
   })");
   EXPECT_EQ(Refusal(*model),
             "'huge' stays computed: ConstantOfShape: the result would take 4000000000000 bytes, "
-            "1048576 are allowed by growth");
+            "262144 are allowed by growth");
 }
 
-TEST(FoldConstants, GrowthInSmallStepsEndsAtTheTotal) {
-  // Each Concat doubles; no step is larger than four times what it is made of.
+// A constant of one element that 40 nodes double.
+std::string Doubling() {
   std::string nodes;
   for (int i = 0; i < 40; ++i) {
     nodes += fmt::format("%c{} = Concat(%c{}, %c{}) {{axis = 0}}\n", i + 1, i, i);
   }
-  const auto model = ParseText(fmt::format(R"((%x : f32[1]) {{
+  return fmt::format(R"((%x : f32[1]) {{
     init %c0 : f32[1] = f32[1] {{1.0}}
     {}
     %y = Add(%x, %c40)
     return %y
   }})",
-                                           nodes));
+                     nodes);
+}
+
+TEST(FoldConstants, GrowthInSmallStepsEndsToo) {
+  const auto model = ParseText(Doubling());
+  const PassReport report = Fold(*model);
+  EXPECT_EQ(Statistic(report, "folded"), 16);
+  EXPECT_EQ(Statistic(report, "left"), 1);
+  EXPECT_EQ(report.remarks.back().message,
+            "'c17' stays computed: Concat: the result would take 524288 bytes, 262144 are allowed "
+            "by growth");
+  // What stays does not grow from run to run.
+  EXPECT_FALSE(Fold(*model).changed);
+}
+
+TEST(FoldConstants, GrowthInSmallStepsEndsAtTheTotal) {
+  const auto model = ParseText(Doubling());
   const PassReport report = Fold(*model, "{max-total=65536}");
   EXPECT_EQ(Statistic(report, "folded"), 14);
   EXPECT_EQ(Statistic(report, "left"), 1);
   EXPECT_EQ(report.remarks.back().message,
-            "'c15' stays computed: Concat: the result would take 131072 bytes, 65540 are allowed "
+            "'c15' stays computed: Concat: the result would take 131072 bytes, 65536 are allowed "
             "by max-total");
+}
+
+TEST(FoldConstants, ManyFillsEndAtTheTotal) {
+  // 100 nodes of 200 KB each.
+  std::string nodes, sum;
+  for (int i = 0; i < 100; ++i) {
+    nodes += fmt::format(
+        "init %d{0} : i64[1] = i64[1] {{{1}}}\n%f{0} = ConstantOfShape(%d{0})\n"
+        "%y{0} = Add(%x, %f{0})\n",
+        i, 50000 - i);
+    sum += fmt::format("{}%y{}", i == 0 ? "" : ", ", i);
+  }
+  const auto model = ParseText(fmt::format("(%x : f32[1]) {{ {} return {} }}", nodes, sum));
+  const auto bytes = [&] {
+    size_t all = 0;
+    for (const ir::Value* value : model->graph().initializers()) all += value->tensor().byte_size();
+    return all;
+  };
+  EXPECT_EQ(Statistic(Fold(*model), "folded"), 20);
+  EXPECT_LE(bytes(), size_t{4} << 20);
+  // What is left of the total, or an eighth.
+  for (int i = 0; i < 7; ++i) Fold(*model);
+  EXPECT_LE(bytes(), size_t{9} << 20);
+}
+
+TEST(FoldConstants, ACastOfManyElementsMayBeWider) {
+  const auto model = ParseText(R"((%x : f32[1]) {
+    init %dims : i64[1] = i64[1] {200000}
+    %ones = ConstantOfShape(%dims) {value = tensor i8[1] {1}}
+    %wide = Cast(%ones) {to = 1}
+    %y = Add(%x, %wide)
+    return %y
+  })");
+  EXPECT_EQ(Statistic(Fold(*model), "left"), 0);
+  EXPECT_EQ(model->graph().num_nodes(), 1u);
 }
 
 TEST(FoldConstants, OneResultIsLimitedUnlessItTakesAPlace) {

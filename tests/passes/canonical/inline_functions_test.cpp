@@ -194,10 +194,11 @@ TEST(InlineFunctions, RecursionStays) {
   EXPECT_EQ(model->functions().size(), 2u);
 }
 
-TEST(InlineFunctions, GrowthIsLimited) {
-  // Each function calls the next twice: 2^40 nodes in the end.
+// `depth` functions, each of which calls the next twice: F0 makes 2 + 4 + ... + 2^depth nodes.
+std::string Fan(int depth) {
   std::string functions;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < depth; ++i) {
+    const std::string op = i == depth - 1 ? "Neg" : fmt::format("own::F{}", i + 1);
     functions += fmt::format(R"(function own::F{}(%v : ?) {{
       import "own" 1
       import "" 17
@@ -206,18 +207,89 @@ TEST(InlineFunctions, GrowthIsLimited) {
       return %b
     }}
     )",
-                             i, i == 39 ? "Neg" : fmt::format("own::F{}", i + 1),
-                             i == 39 ? "Neg" : fmt::format("own::F{}", i + 1));
+                             i, op, op);
   }
+  return functions;
+}
+
+TEST(InlineFunctions, GrowthIsLimited) {
   const auto model = ParseText(R"((%x : f32[2]) {
     %y = own::F0(%x) name "call"
     return %y
   }
-  )" + functions);
-  const PassReport report = Inline(*model, "{max-nodes=1000}");
-  EXPECT_EQ(Statistic(report, "inlined"), 500);
-  EXPECT_GT(Statistic(report, "left"), 0);
-  EXPECT_EQ(report.remarks.back().message.substr(0, 21), "stays a call of own.F");
+  )" + Fan(40));
+  const std::string before = Listing(model->graph());
+  const PassReport report = Inline(*model);
+  EXPECT_FALSE(report.changed);
+  EXPECT_EQ(Listing(model->graph()), before);
+  EXPECT_EQ(model->functions().size(), 40u);
+  EXPECT_EQ(Statistic(report, "left"), 1);
+  ASSERT_EQ(report.remarks.size(), 1u);
+  EXPECT_EQ(report.remarks[0].message,
+            "stays a call of own.F0: with all calls inside it would make 2199023255550 nodes, "
+            "131072 of max-nodes are left");
+}
+
+TEST(InlineFunctions, ACountThatNoIntegerHoldsIsALimitToo) {
+  const auto model = ParseText(R"((%x : f32[2]) {
+    %y = own::F0(%x) name "call"
+    return %y
+  }
+  )" + Fan(70));
+  EXPECT_FALSE(Inline(*model, fmt::format("{{max-nodes={}}}", (int64_t{1} << 62))).changed);
+}
+
+TEST(InlineFunctions, ACallIsInlinedWholeOrNotAtAll) {
+  // Each makes 14 nodes.
+  const auto model = ParseText(R"((%x : f32[2]) {
+    %a = own::F0(%x) name "first"
+    %n = Neg(%a)
+    %b = own::F0(%n) name "second"
+    %c = own::F1(%b) name "third"
+    return %c
+  }
+  )" + Fan(3));
+  const PassReport report = Inline(*model, "{max-nodes=20}");
+  // F0, F1 twice, F2 four times, and for the third call F1 and F2 twice.
+  EXPECT_EQ(Statistic(report, "inlined"), 7 + 3);
+  EXPECT_EQ(Statistic(report, "left"), 1);
+  EXPECT_EQ(model->graph().num_nodes(), 8u + 1 + 1 + 4);
+  EXPECT_EQ(report.remarks[7].message,
+            "stays a call of own.F0: with all calls inside it would make 14 nodes, 6 of max-nodes "
+            "are left");
+  EXPECT_EQ(report.remarks[7].node, "second");
+  EXPECT_EQ(model->functions().size(), 3u);
+  EXPECT_FALSE(Inline(*model, "{max-nodes=6}").changed);
+}
+
+TEST(InlineFunctions, CallsInBodiesOfACallAreInlinedWithIt) {
+  const auto model = ParseText(R"((%x : f32[2], %c : bool[]) {
+    %a = own::F(%x, %c) name "first"
+    %b = own::F(%a, %c) name "second"
+    return %b
+  }
+  function own::F(%v : ?, %w : ?) {
+    import "own" 1
+    import "" 17
+    %r = If(%w) {then_branch = graph "t"() {
+      %t = own::G(%v)
+      return %t
+    }, else_branch = graph "e"() {
+      %e = own::G(%v)
+      return %e
+    }}
+    return %r
+  }
+  function own::G(%v : ?) {
+    import "" 17
+    %n = Neg(%v)
+    return %n
+  })");
+  // An If, two calls and two Neg.
+  const PassReport report = Inline(*model, "{max-nodes=5}");
+  EXPECT_EQ(Statistic(report, "inlined"), 3);
+  EXPECT_EQ(Statistic(report, "left"), 1);
+  EXPECT_EQ(report.remarks.back().node, "second");
 }
 
 TEST(InlineFunctions, CallsThatDoNotFitStay) {

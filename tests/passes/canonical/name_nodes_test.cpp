@@ -71,16 +71,23 @@ TEST(NameNodes, GoodNamesStay) {
   EXPECT_EQ(Statistic(report, "named"), 0);
 }
 
-TEST(NameNodes, BodiesAreNoConcernOfConfigurations) {
+TEST(NameNodes, NodesOfBodiesComeAfterThoseOfTheMainGraph) {
   GraphBuilder net;
   ir::Node* branch = net.Node("If", "if", {net.Input("c", {})});
   ir::Graph& body = net.rewriter().AddBody(*branch, net.model().Intern("then_branch"), false);
-  ir::Node* inner = net.Node(body, "Constant", "k", {}, {{"value_float", 1.0f}});
-  net.rewriter().AddGraphOutput(body, inner->output());
-  net.rewriter().Rename(*inner, net.model().Intern(""));
-  net.Output(branch->output());
+  ir::Node* nameless = net.Node(body, "Constant", "k", {}, {{"value_float", 1.0f}});
+  ir::Node* twin = net.Node(body, "Relu", "after", {nameless->output()});
+  net.rewriter().AddGraphOutput(body, twin->output());
+  net.rewriter().Rename(*nameless, net.model().Intern(""));
+  net.rewriter().Rename(*twin, net.model().Intern("last"));
+  ir::Node* last = net.Node("Relu", "v", {branch->output()});
+  net.rewriter().Rename(*last, net.model().Intern("last"));
+  net.Output(last->output());
+  EXPECT_EQ(Statistic(NameNodes(net), "named"), 2);
+  EXPECT_THAT(Names(net.graph()), ElementsAre("if", "last"));
+  EXPECT_EQ(nameless->name_text(), "if/node_0");
+  EXPECT_TRUE(twin->name_text().starts_with("last") && twin->name_text() != "last");
   EXPECT_FALSE(NameNodes(net).changed);
-  EXPECT_EQ(inner->name_text(), "");
 }
 
 }  // namespace

@@ -60,6 +60,45 @@ TEST(FakeQuantizeWeights, ConvTransposeKeepsItsWeight) {
   EXPECT_EQ(net.record.Find("conv")->scale_w.size(), 2u);
 }
 
+TEST(FakeQuantizeWeights, RecurrentWeightsAreRoundedOnRequest) {
+  for (const bool rounded : {false, true}) {
+    GraphBuilder net;
+    const auto weight = [&](const std::string& name, std::vector<int64_t> dims) {
+      int64_t count = 1;
+      for (const int64_t dim : dims) count *= dim;
+      std::vector<float> values;
+      for (int64_t i = 0; i < count; ++i) values.push_back(0.01f * static_cast<float>(i + 1));
+      return &net.rewriter().AddInitializer(net.graph(), net.model().Intern(name),
+                                            ir::Tensor::Of(std::move(dims), values));
+    };
+    ir::Value* w = weight("w", {1, 3, 2});
+    ir::Value* r = weight("r", {1, 3, 1});
+    net.Output(
+        net.Node("GRU", "rnn",
+                 {net.Input("x", {3, 1, 2}), w, r, nullptr, nullptr, net.Input("h", {1, 1, 1})},
+                 {{"linear_before_reset", int64_t{1}}}, 2)
+            ->output());
+    quant::QuantSettings settings;
+    settings.layers.push_back({.name = "rnn", .channel_wise = true});
+    quant::Record record;
+    QuantReport report;
+    Resources resources;
+    resources.Provide(&settings);
+    ASSERT_TRUE(RunWith(net.model(), "mark-quant-points", resources).ok());
+    resources.Provide(&record);
+    resources.Provide(&report);
+    ASSERT_TRUE(RunWith(net.model(),
+                        rounded ? "fake-quantize-weights{recurrent=true}" : "fake-quantize-weights",
+                        resources)
+                    .ok());
+    const quant::LayerRecord& entry = *record.Find("rnn");
+    EXPECT_THAT(entry.scale_w, ElementsAre(0.02f / 127, 0.04f / 127, 0.06f / 127));
+    EXPECT_THAT(entry.scale_r, ElementsAre(0.01f / 127, 0.02f / 127, 0.03f / 127));
+    EXPECT_THAT(entry.offset_r, ElementsAre(0, 0, 0));
+    EXPECT_EQ((*w->tensor().Values<float>())[2], rounded ? 95 * (0.04f / 127) : 0.03f);
+  }
+}
+
 TEST(FakeQuantizeWeights, AWeightThatIsNotFiniteStaysFloatAndIsReported) {
   Net net;
   net.rewriter().SetTensor(

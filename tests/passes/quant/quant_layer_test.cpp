@@ -43,7 +43,7 @@ TEST(QuantLayer, ChannelsOfAGroupedConvTranspose) {
   const auto& layer = std::get<QuantLayer>(inspected);
   EXPECT_EQ(layer.channels, 12);
   EXPECT_EQ(layer.cin, 6);
-  const quant::WeightLayout layout = layer.Layout(true);
+  const quant::WeightLayout layout = layer.Layout(*layer.weight, 12);
   EXPECT_EQ(layout.channels(), 12);
   EXPECT_EQ(layout.size(), 6 * 4 * 9);
 }
@@ -71,12 +71,13 @@ TEST(QuantLayer, Linear) {
   net.Output(net.Op("Gemm", "alpha", {x, net.Init("w3", {8, 3})}, {{"alpha", 0.5f}}));
   net.Output(net.Op("MatMul", "m", {x, net.Init("w4", {8, 3})}));
   net.Output(net.Op("MatMul", "m3", {x, net.Init("w5", {2, 8, 3})}));
+  net.Output(net.Op("MatMul", "m1", {x, net.Init("w6", {8})}));
   net.Output(net.Op("MatMul", "mm", {x, x}));
-  EXPECT_THAT(
-      Scan(net),
-      ElementsAre("g: Linear", "m: Linear", "ta: Linear: its input is transposed (transA)",
-                  "alpha: Linear: its alpha is not 1", "m3: Linear: its weight is not a matrix",
-                  "mm: Linear: its second input is computed"));
+  EXPECT_THAT(Scan(net), ElementsAre("g: Linear", "m: Linear", "m3: Linear",
+                                     "ta: Linear: its input is transposed (transA)",
+                                     "alpha: Linear: its alpha is not 1",
+                                     "m1: Linear: its weight is not a matrix",
+                                     "mm: Linear: its second input is computed"));
 }
 
 TEST(QuantLayer, MatMulBiasOnlyOnTheSecondOperandOfItsOnlyUser) {

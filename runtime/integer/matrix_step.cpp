@@ -1,0 +1,264 @@
+#include "lathe/runtime/integer/matrix_step.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace lathe::runtime::integer {
+namespace {
+
+// A row that stands for what lies outside: q = offset, that is zero.
+AlignedBytes MakePadRow(const TensorInfo& input) {
+  AlignedBytes row = AllocateAligned(input.stride * ElementSize(input.element) + 64);
+  if (input.element == Element::kInt8) {
+    std::memset(row.get(), input.quant.offset + 128, input.stride);
+  } else {
+    std::fill_n(reinterpret_cast<int16_t*>(row.get()), input.stride,
+                static_cast<int16_t>(input.quant.offset));
+  }
+  return row;
+}
+
+int32_t ClipToInt32(int64_t value) {
+  return static_cast<int32_t>(std::clamp<int64_t>(value, std::numeric_limits<int32_t>::min(),
+                                                  std::numeric_limits<int32_t>::max()));
+}
+
+class LayerStep : public Step {
+ public:
+  LayerStep(MatrixLayer layer, const TensorInfo& input, std::shared_ptr<Epilogue> epilogue)
+      : layer_(std::move(layer)), epilogue_(std::move(epilogue)), pad_(MakePadRow(input)) {}
+
+  std::vector<TensorId> Reads() const override {
+    std::vector<TensorId> ids = {layer_.input};
+    epilogue_->AddReads(&ids);
+    return ids;
+  }
+  std::vector<TensorId> Writes() const override {
+    std::vector<TensorId> ids;
+    epilogue_->AddWrites(&ids);
+    return ids;
+  }
+
+ protected:
+  MatrixLayer layer_;
+  std::shared_ptr<Epilogue> epilogue_;
+  AlignedBytes pad_;
+};
+
+class MatrixStep : public LayerStep {
+ public:
+  MatrixStep(MatrixLayer layer, const LayerWeights& weights, const TensorInfo& input,
+             const Kernels& kernels, std::shared_ptr<Epilogue> epilogue)
+      : LayerStep(std::move(layer), input, std::move(epilogue)),
+        packed_(PackForTiles(weights, input.element, layer_.accumulator, kernels.format8)),
+        groups_(weights.groups),
+        columns_(weights.columns),
+        depth_bytes_(weights.depth * ElementSize(input.element)) {
+    if (layer_.accumulator == Accumulator::kInt64) {
+      corrections_ = Corrections(weights, input.quant, input.element);
+    }
+  }
+
+  void Run(const RunContext& context) const override {
+    const size_t rows = layer_.result.rows;
+    const size_t taps = layer_.window.taps();
+    if (rows == 0 || columns_ == 0) return;
+    // So many tiles share their table of addresses, which should stay in the first cache.
+    constexpr size_t kTableEntries = 2048;
+    constexpr size_t kMostTiles = 16;
+    const size_t tiles = (rows + kTileRows - 1) / kTileRows;
+    const size_t tiles_a_task =
+        std::clamp<size_t>(kTableEntries / (taps * kTileRows), 1, kMostTiles);
+    const size_t row_tasks = (tiles + tiles_a_task - 1) / tiles_a_task;
+    const size_t blocks = (packed_.panels + kTilePanels - 1) / kTilePanels;
+    // Columns are split only where there are too few rows to keep all threads busy.
+    const auto wanted = static_cast<size_t>(4 * context.pool->num_threads());
+    const size_t splits =
+        std::clamp<size_t>((wanted + row_tasks * groups_ - 1) / (row_tasks * groups_), 1, blocks);
+    const size_t blocks_a_task = (blocks + splits - 1) / splits;
+    const size_t column_tasks = (blocks + blocks_a_task - 1) / blocks_a_task;
+    const BoundEpilogue epilogue(*epilogue_, layer_.result, context);
+    context.pool->ParallelFor(row_tasks * groups_ * column_tasks, [&](size_t task, int) {
+      const size_t column_task = task % column_tasks;
+      const size_t group = task / column_tasks % groups_;
+      const size_t first_tile = task / column_tasks / groups_ * tiles_a_task;
+      Part part;
+      part.group = group;
+      part.first_row = first_tile * kTileRows;
+      part.end_row = std::min(rows, (first_tile + tiles_a_task) * kTileRows);
+      part.first_block = column_task * blocks_a_task;
+      part.end_block = std::min(blocks, part.first_block + blocks_a_task);
+      RunPart(context, epilogue, part);
+    });
+  }
+
+ private:
+  struct Part {
+    size_t group = 0;
+    size_t first_row = 0;
+    size_t end_row = 0;
+    size_t first_block = 0;
+    size_t end_block = 0;
+  };
+
+  // Addresses of input rows: [tile][tap][kTileRows]; rows beyond the last repeat it.
+  std::vector<const std::byte*> Gather(const RunContext& context, const Part& part) const {
+    const TensorInfo& input = context.tensors[layer_.input];
+    const size_t row_bytes = input.stride * ElementSize(input.element);
+    const size_t offset = part.group * depth_bytes_;
+    const std::byte* base = context.At(layer_.input) + offset;
+    const size_t taps = layer_.window.taps();
+    const size_t tiles = (part.end_row - part.first_row + kTileRows - 1) / kTileRows;
+    std::vector<const std::byte*> table(tiles * taps * kTileRows);
+    std::vector<int64_t> inputs(taps);
+    for (size_t i = 0; i < tiles * kTileRows; ++i) {
+      const size_t row = std::min(part.first_row + i, part.end_row - 1);
+      const std::byte** out = table.data() + i / kTileRows * taps * kTileRows + i % kTileRows;
+      if (layer_.window.identity()) {
+        *out = base + row * row_bytes;
+        continue;
+      }
+      layer_.window.Rows(row, inputs.data());
+      for (size_t tap = 0; tap < taps; ++tap) {
+        out[tap * kTileRows] =
+            inputs[tap] < 0 ? pad_.get() : base + static_cast<size_t>(inputs[tap]) * row_bytes;
+      }
+    }
+    return table;
+  }
+
+  void RunPart(const RunContext& context, const BoundEpilogue& epilogue, const Part& part) const {
+    const std::vector<const std::byte*> table = Gather(context, part);
+    const Element element = context.tensors[layer_.input].element;
+    alignas(64) int32_t sums[kTileRows * kTileColumns];
+    TileArgs args;
+    args.taps = layer_.window.taps();
+    args.groups = packed_.depth_groups;
+    args.panel_bytes = packed_.panel_bytes;
+    args.sums = sums;
+    for (size_t block = part.first_block; block < part.end_block; ++block) {
+      const size_t panel = block * kTilePanels;
+      args.weights = packed_.Panel(part.group, panel);
+      args.panels = std::min(kTilePanels, packed_.panels - panel);
+      const size_t first_channel = part.group * columns_ + panel * kPanel;
+      size_t channels = std::min(kTileColumns, columns_ - panel * kPanel);
+      // Whole vectors where nothing else lies behind.
+      if (groups_ == 1) channels = RoundUp(channels, kPanel);
+      for (size_t row = part.first_row; row < part.end_row; row += kTileRows) {
+        args.rows = table.data() + (row - part.first_row) / kTileRows * args.taps * kTileRows;
+        if (layer_.accumulator == Accumulator::kInt64) {
+          RunWide(args, element, first_channel, std::min(kTileColumns, columns_ - panel * kPanel));
+        } else if (element == Element::kInt8) {
+          context.kernels->tile8(args);
+        } else {
+          context.kernels->tile16(args);
+        }
+        epilogue.RunSums(sums, kTileColumns, row, std::min(kTileRows, part.end_row - row),
+                         first_channel, channels);
+      }
+    }
+  }
+
+  void RunWide(const TileArgs& args, Element element, size_t first_channel, size_t channels) const {
+    int64_t wide[kTileRows * kTileColumns];
+    TileWide(args, element, wide);
+    std::fill_n(args.sums, kTileRows * kTileColumns, 0);
+    for (size_t r = 0; r < kTileRows; ++r) {
+      for (size_t c = 0; c < channels; ++c) {
+        const size_t at = r * kTileColumns + c;
+        args.sums[at] = ClipToInt32(wide[at] + corrections_[first_channel + c]);
+      }
+    }
+  }
+
+  PackedWeights packed_;
+  size_t groups_;
+  size_t columns_;
+  size_t depth_bytes_;
+  // What the epilogue's bias is otherwise; only with 64-bit sums.
+  std::vector<int64_t> corrections_;
+};
+
+class DepthwiseStep : public LayerStep {
+ public:
+  DepthwiseStep(MatrixLayer layer, const LayerWeights& weights, const TensorInfo& input,
+                std::shared_ptr<Epilogue> epilogue)
+      : LayerStep(std::move(layer), input, std::move(epilogue)),
+        packed_(PackForDepthwise(weights)) {}
+
+  void Run(const RunContext& context) const override {
+    const size_t rows = layer_.result.rows;
+    // Long enough that taking a task costs nothing, short enough for the second cache.
+    constexpr size_t kRowsATask = 48;
+    const BoundEpilogue epilogue(*epilogue_, layer_.result, context);
+    context.pool->ParallelFor((rows + kRowsATask - 1) / kRowsATask, [&](size_t task, int) {
+      const size_t first = task * kRowsATask;
+      RunRows(context, epilogue, first, std::min(rows, first + kRowsATask));
+    });
+  }
+
+ private:
+  void RunRows(const RunContext& context, const BoundEpilogue& epilogue, size_t first,
+               size_t end) const {
+    constexpr size_t kTapGroup = 4;
+    const TensorInfo& input = context.tensors[layer_.input];
+    const std::byte* base = context.At(layer_.input);
+    const size_t taps = layer_.window.taps();
+    std::vector<int64_t> inputs(taps);
+    std::vector<const std::byte*> table((end - first) * taps);
+    for (size_t row = first; row < end; ++row) {
+      layer_.window.Rows(row, inputs.data());
+      const std::byte** out = table.data() + (row - first) * taps;
+      for (size_t tap = 0; tap < taps; ++tap) {
+        out[tap] =
+            inputs[tap] < 0 ? pad_.get() : base + static_cast<size_t>(inputs[tap]) * input.stride;
+      }
+    }
+    alignas(64) int32_t sums[kTileRows * kTileColumns];
+    const size_t panel_bytes = RoundUp(taps, kTapGroup) * kPanel;
+    const auto* weights = reinterpret_cast<const int8_t*>(packed_.get());
+    for (size_t channel = 0; channel < input.stride; channel += kTileColumns) {
+      DepthwiseArgs args;
+      args.taps = taps;
+      args.first_channel = channel;
+      args.channels = std::min(kTileColumns, input.stride - channel);
+      args.weights = weights + channel / kPanel * panel_bytes;
+      args.sums = sums;
+      for (size_t row = first; row < end; row += kTileRows) {
+        args.rows = table.data() + (row - first) * taps;
+        args.num_rows = std::min(kTileRows, end - row);
+        context.kernels->depthwise8(args);
+        epilogue.RunSums(sums, kTileColumns, row, args.num_rows, channel, args.channels);
+      }
+    }
+  }
+
+  AlignedBytes packed_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> MakeMatrixStep(MatrixLayer layer, const LayerWeights& weights,
+                                     const TensorInfo& input, const Kernels& kernels,
+                                     std::shared_ptr<Epilogue> epilogue) {
+  epilogue->bias.assign(layer.result.stride, 0);
+  if (layer.accumulator == Accumulator::kInt32) {
+    const std::vector<int64_t> corrections = Corrections(weights, input.quant, input.element);
+    for (size_t c = 0; c < corrections.size(); ++c) {
+      // Modulo 2^32, as the sums are until this is added.
+      epilogue->bias[c] = static_cast<int32_t>(static_cast<uint32_t>(corrections[c]));
+    }
+  }
+  const bool depthwise = weights.depth == 1 && weights.columns == 1 && weights.groups > 1 &&
+                         input.element == Element::kInt8 &&
+                         layer.accumulator == Accumulator::kInt32;
+  if (depthwise) {
+    return std::make_unique<DepthwiseStep>(std::move(layer), weights, input, std::move(epilogue));
+  }
+  return std::make_unique<MatrixStep>(std::move(layer), weights, input, kernels,
+                                      std::move(epilogue));
+}
+
+}  // namespace lathe::runtime::integer
