@@ -173,7 +173,7 @@ class Progress(DriverTest):
             text += piece
         os.close(master)
         self.assertEqual(process.wait(), 0)
-        self.assertRegex(text.decode(), r"\rcalibrating \[#+\.+\] \d+/300 \d+:\d\d left\x1b\[K")
+        self.assertRegex(text.decode(), r"\rcalibrating \[#*\.+\] \d+/300 \d+:\d\d left\x1b\[K")
         self.assertRegex(text.decode(), r"\rcalibrating \[#{30}\] 300/300 \d+:\d\d in all\x1b\[K\r?\n")
 
 
