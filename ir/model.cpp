@@ -47,6 +47,7 @@ std::vector<Graph*> Model::AllGraphs() const {
   for (const auto& function : functions_) result.push_back(&function->body());
   for (size_t i = 0; i < result.size(); ++i) {
     for (const Node& node : result[i]->nodes()) {
+      if (!node.has_bodies()) continue;
       for (Graph* body : node.bodies()) result.push_back(body);
     }
   }

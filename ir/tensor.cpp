@@ -1,6 +1,7 @@
 #include "lathe/ir/tensor.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <type_traits>
 
@@ -8,8 +9,21 @@
 
 namespace lathe::ir {
 
+namespace {
+
+std::shared_ptr<const TensorNotes> Shared(TensorNotes notes) {
+  return notes.empty() ? nullptr : std::make_shared<const TensorNotes>(std::move(notes));
+}
+
+}  // namespace
+
 struct Tensor::Data {
+  // A payload in a file that is no larger is read once: each later look would ask the system for
+  // the file's length, which costs more than the bytes.
+  static constexpr size_t kSmall = 16;
+
   ElementType type = ElementType::kUndefined;
+  bool has_small = false;
   std::vector<int64_t> dims;
   int64_t count = 0;
   size_t bytes = 0;
@@ -19,7 +33,9 @@ struct Tensor::Data {
   std::shared_ptr<const void> owner;
   const std::byte* memory = nullptr;
   std::shared_ptr<const std::vector<std::string>> strings;
-  TensorNotes notes;
+  // Null when there are none, which is the rule.
+  std::shared_ptr<const TensorNotes> notes;
+  std::array<std::byte, kSmall> small = {};
 };
 
 StatusOr<int64_t> CheckedElementCount(std::span<const int64_t> dims) {
@@ -97,7 +113,7 @@ StatusOr<Tensor> Tensor::FromBytes(ElementType type, std::vector<int64_t> dims,
   data->bytes = want;
   data->memory = bytes.data();
   data->owner = bytes.owner();
-  data->notes = std::move(notes);
+  data->notes = Shared(std::move(notes));
   return Tensor(std::move(data));
 }
 
@@ -125,9 +141,15 @@ StatusOr<Tensor> Tensor::FromFile(ElementType type, std::vector<int64_t> dims,
   LATHE_ASSIGN_OR_RETURN(data->count, CheckedElementCount(dims));
   data->dims = std::move(dims);
   data->bytes = want;
-  data->file = std::move(file);
   data->offset = offset;
-  data->notes = std::move(notes);
+  if (want <= Data::kSmall) {
+    if (const auto bytes = file->Range(offset, want); bytes.ok()) {
+      std::ranges::copy(*bytes, data->small.begin());
+      data->has_small = true;
+    }
+  }
+  data->file = std::move(file);
+  data->notes = Shared(std::move(notes));
   return Tensor(std::move(data));
 }
 
@@ -144,11 +166,14 @@ ElementType Tensor::element_type() const { return data_->type; }
 std::span<const int64_t> Tensor::dims() const { return data_->dims; }
 int64_t Tensor::num_elements() const { return data_->count; }
 size_t Tensor::byte_size() const { return data_->bytes; }
-const TensorNotes& Tensor::notes() const { return data_->notes; }
+const TensorNotes& Tensor::notes() const {
+  static const TensorNotes kNone;
+  return data_->notes ? *data_->notes : kNone;
+}
 
 Tensor Tensor::WithNotes(TensorNotes notes) const {
   auto data = std::make_shared<Data>(*data_);
-  data->notes = std::move(notes);
+  data->notes = Shared(std::move(notes));
   return Tensor(std::move(data));
 }
 
@@ -160,6 +185,7 @@ Tensor Tensor::WithDims(std::vector<int64_t> dims) const {
 
 StatusOr<TensorBytes> Tensor::Read() const {
   if (data_->strings) return InvalidInput("a string tensor has no raw bytes");
+  if (data_->has_small) return TensorBytes({data_->small.data(), data_->bytes}, data_);
   if (data_->file) {
     LATHE_ASSIGN_OR_RETURN(const auto bytes, data_->file->Range(data_->offset, data_->bytes));
     return TensorBytes(bytes, data_->file);

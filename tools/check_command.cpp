@@ -18,8 +18,7 @@ namespace {
 
 // Zero, or the number of an error of the system.
 int Start(const char* script, const std::string& file, pid_t* child) {
-  std::string path = file;
-  const char* arguments[] = {"sh", "-c", script, "sh", path.c_str(), nullptr};
+  const char* arguments[] = {"sh", "-c", script, "sh", file.c_str(), nullptr};
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&files);

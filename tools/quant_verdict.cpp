@@ -29,10 +29,17 @@ std::vector<std::string> SettingsText(const quant::LayerSettings& layer) {
   return lines;
 }
 
+// In the names of nodes that simulate AscendAntiQuant in front of LSTM and GRU.
+constexpr std::string_view kSimulatedReal = ".fake_antiquant";
+
 // The node behind an operand, past nodes that only hand values on or change their form.
 const ir::Node* Source(const ir::Use& operand) {
   const ir::Node* node = operand.value() == nullptr ? nullptr : operand.value()->producer();
-  while (node != nullptr && (node->Is("Pad") || node->Is("Cast")) && node->input(0) != nullptr) {
+  const auto hands_on = [](const ir::Node& each) {
+    return each.Is("Pad") || each.Is("Cast") ||
+           each.name_text().find(kSimulatedReal) != std::string_view::npos;
+  };
+  while (node != nullptr && hands_on(*node) && node->input(0) != nullptr) {
     node = node->input(0)->producer();
   }
   return node;
@@ -49,7 +56,22 @@ bool IsOfQuantization(const ir::Node& node) {
   const std::string_view op = node.op_text();
   return op.starts_with("AscendQuant") || op == "AscendDequant" || op == "AscendDeQuant" ||
          op == "QuantizeLinear" || op == "DequantizeLinear" ||
-         node.name_text().find(".fakequant") != std::string_view::npos;
+         node.name_text().find(".fakequant") != std::string_view::npos ||
+         node.name_text().find(kSimulatedReal) != std::string_view::npos;
+}
+
+// The accelerator's LSTM and GRU quantise their input and hidden state themselves.
+QuantVerdict RecurrentVerdict(const ir::Node& node) {
+  const std::string type = node.IntAttribute("quant_dtype", 2) == 6 ? "INT16" : "INT8";
+  const auto line = [&](std::string_view what, const std::string& suffix) {
+    return fmt::format("{}: {}, scale {}, offset {}", what, type,
+                       node.FloatAttribute("quant_scale_" + suffix, 1.0f),
+                       node.FloatAttribute("quant_offset_" + suffix, 0.0f));
+  };
+  const bool lstm = node.op_text().starts_with("BasicLSTM");
+  return {.quantized = true,
+          .text = fmt::format("is quantised as {}", lstm ? "LSTM" : "GRU"),
+          .details = {line("input", "x"), line("hidden state", "h")}};
 }
 
 // What it computes is quantised, also where that is simulated.
@@ -82,6 +104,7 @@ QuantVerdict IsQuantized(ir::Node& node, passes::ModelForm form) {
   if (IsOfQuantization(node)) {
     return {.quantized = true, .text = "belongs to the quantisation itself", .details = {}};
   }
+  if (node.op_text().ends_with("InplaceFillWindowCache")) return RecurrentVerdict(node);
   const auto inspected = passes::InspectLayer(node);
   const auto* layer = std::get_if<passes::QuantLayer>(&inspected);
   const auto* other = std::get_if<passes::NotALayer>(&inspected);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
 #include <onnx/defs/schema.h>
 #include <onnx/shape_inference/implementation.h>
 
@@ -45,6 +47,21 @@ struct Scope {
   Scope& operator=(const Scope&) = delete;
 };
 
+// A node as far as its operator's inference looks at it when that asks for no attribute and no
+// value: results of equal ones have equal types.
+struct PlainNode {
+  const onnx::OpSchema* schema = nullptr;
+  size_t num_outputs = 0;
+  // Null for those that are left out.
+  absl::InlinedVector<const Type*, 4> inputs;
+
+  friend bool operator==(const PlainNode&, const PlainNode&) = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const PlainNode& node) {
+    return H::combine(std::move(hash), node.schema, node.num_outputs, node.inputs);
+  }
+};
+
 class Inferencer {
  public:
   Inferencer(Rewriter& rewriter, const InferShapesOptions& options);
@@ -73,7 +90,10 @@ class Inferencer {
   Tensor Constant(const Value& value) const;
   bool IsKnown(const Node& node, const Scope& scope) const;
   void InferNode(const Node& node, Scope& scope);
-  bool InferByOperator(const Node& node, Scope& scope, class NodeContext& context);
+  bool InferByOperator(const Node& node, const onnx::OpSchema* schema, class NodeContext& context);
+  std::optional<PlainNode> AsPlainNode(const Node& node, const Scope& scope,
+                                       const onnx::OpSchema* schema) const;
+  bool MayPropagate(const Node& node, const Scope& scope) const;
   void InferCall(const Node& node, const Function& function, Scope& scope);
   void Propagate(const Node& node, Scope& scope, const onnx::OpSchema& schema);
   void Conflict(const Node& node, std::string message);
@@ -92,6 +112,8 @@ class Inferencer {
   absl::flat_hash_map<ValueId, std::unique_ptr<onnx::TensorProto>> constants_;
   absl::flat_hash_map<std::tuple<Name, Name, int64_t>, const onnx::OpSchema*> schemas_;
   absl::flat_hash_map<std::tuple<Name, Name, Name>, const Function*> functions_;
+  // Types of the results. Large graphs have few kinds of nodes.
+  absl::flat_hash_map<PlainNode, std::vector<const Type*>> plain_results_;
 };
 
 // onnx's view of a body: gives types to its inputs, infers it, reports the types of its outputs.
@@ -183,10 +205,12 @@ class NodeContext : public onnx::InferenceContext {
     return inferencer_.Message(inferencer_.TypeOf(scope_, *node_.input(index)));
   }
   const onnx::TensorProto* getInputData(size_t index) const override {
+    asked_for_values_ = true;
     return hasInput(index) ? inferencer_.Data(scope_, *node_.input(index)) : nullptr;
   }
   const onnx::SparseTensorProto* getInputSparseData(size_t) const override { return nullptr; }
   const onnx::TensorShapeProto* getSymbolicInput(size_t index) const override {
+    asked_for_values_ = true;
     return hasInput(index) ? inferencer_.Propagated(scope_, *node_.input(index)) : nullptr;
   }
   size_t getNumOutputs() const override { return outputs_.size(); }
@@ -222,6 +246,8 @@ class NodeContext : public onnx::InferenceContext {
     }
     return std::ranges::any_of(bodies_, [](const auto& body) { return body.second->unknown(); });
   }
+  // The types of the results follow from more than those of the inputs.
+  bool asked_for_values() const { return asked_for_values_; }
   const onnx::TypeProto& output(size_t i) const { return outputs_[i]; }
   void ForgetOutputs() {
     for (onnx::TypeProto& output : outputs_) output.Clear();
@@ -233,6 +259,7 @@ class NodeContext : public onnx::InferenceContext {
   const Node& node_;
   AttributeMessages attributes_;
   std::vector<onnx::TypeProto> outputs_;
+  mutable bool asked_for_values_ = false;
   absl::flat_hash_map<const Graph*, std::unique_ptr<BodyInferencer>> bodies_;
 };
 
@@ -463,9 +490,9 @@ bool IsMisread(const Node& node, const onnx::OpSchema& schema) {
          !std::ranges::is_sorted(node.IntsAttribute("axes"));
 }
 
-bool Inferencer::InferByOperator(const Node& node, Scope& scope, NodeContext& context) {
+bool Inferencer::InferByOperator(const Node& node, const onnx::OpSchema* schema,
+                                 NodeContext& context) {
   if (InferAscendOperator(node.domain_text(), node.op_text(), context)) return true;
-  const onnx::OpSchema* schema = Schema(scope, node);
   if (schema == nullptr || IsMisread(node, *schema)) return false;
   if (schema->has_type_and_shape_inference_function()) {
     schema->GetTypeAndShapeInferenceFunction()(context);
@@ -488,17 +515,57 @@ bool Inferencer::IsKnown(const Node& node, const Scope& scope) const {
   });
 }
 
+std::optional<PlainNode> Inferencer::AsPlainNode(const Node& node, const Scope& scope,
+                                                 const onnx::OpSchema* schema) const {
+  if (schema == nullptr || !node.attributes().empty()) return std::nullopt;
+  PlainNode plain{schema, node.num_outputs(), {}};
+  for (const Use& input : node.inputs()) {
+    const bool given =
+        input.value() != nullptr && !scope.absent.contains(input.value()->Resolve()->id());
+    plain.inputs.push_back(given ? TypeOf(scope, *input.value()) : nullptr);
+  }
+  // A result without a name is one that is omitted.
+  const bool omits = std::ranges::any_of(
+      node.outputs(), [](const Value* output) { return output->name().empty(); });
+  return omits ? std::nullopt : std::optional(std::move(plain));
+}
+
+// Some operand may be a shape whose extents are of interest.
+bool Inferencer::MayPropagate(const Node& node, const Scope& scope) const {
+  return node.num_inputs() == 0 || std::ranges::any_of(node.inputs(), [&](const Use& input) {
+           if (input.value() == nullptr) return false;
+           const Type& type = *TypeOf(scope, *input.value());
+           return !type.is_tensor() || type.element == ElementType::kUndefined ||
+                  IsShapeElement(type.element) ||
+                  scope.propagated.contains(input.value()->Resolve()->id());
+         });
+}
+
 void Inferencer::InferNode(const Node& node, Scope& scope) {
   if (options_.skip_known && !scope.is_call && IsKnown(node, scope)) return;
-  const auto function = functions_.find(std::tuple(node.domain(), node.op(), node.overload()));
-  if (function != functions_.end()) {
-    InferCall(node, *function->second, scope);
+  if (!functions_.empty()) {
+    const auto function = functions_.find(std::tuple(node.domain(), node.op(), node.overload()));
+    if (function != functions_.end()) {
+      InferCall(node, *function->second, scope);
+      return;
+    }
+  }
+  const onnx::OpSchema* schema = Schema(scope, node);
+  const std::optional<PlainNode> plain = AsPlainNode(node, scope, schema);
+  const auto known = plain ? plain_results_.find(*plain) : plain_results_.end();
+  if (known != plain_results_.end()) {
+    for (size_t i = 0; i < node.num_outputs(); ++i) {
+      Refine(scope, *node.output(i), known->second[i], node);
+    }
+    if (MayPropagate(node, scope)) Propagate(node, scope, *schema);
     return;
   }
   NodeContext context(*this, scope, node);
+  bool failed = false;
   try {
-    InferByOperator(node, scope, context);
+    InferByOperator(node, schema, context);
   } catch (const std::exception& error) {
+    failed = true;
     context.ForgetOutputs();
     if (!context.sees_unknown()) Conflict(node, Tidy(error.what()));
   }
@@ -507,6 +574,7 @@ void Inferencer::InferNode(const Node& node, Scope& scope) {
   }
   const Value* first = node.input(0);
   const bool accumulates = first != nullptr && Accumulates(node, TypeOf(scope, *first)->element);
+  std::vector<const Type*> types;
   for (size_t i = 0; i < node.num_outputs(); ++i) {
     const Type* type = FromTypeProto(model_, context.output(i));
     if (accumulates && type->is_tensor()) {
@@ -514,15 +582,17 @@ void Inferencer::InferNode(const Node& node, Scope& scope) {
       accumulator.element = ElementType::kInt32;
       type = model_.Intern(std::move(accumulator));
     }
+    types.push_back(type);
     Refine(scope, *node.output(i), type, node);
   }
-  if (const onnx::OpSchema* schema = Schema(scope, node);
-      schema != nullptr && schema->has_data_propagation_function()) {
-    Propagate(node, scope, *schema);
+  if (plain && !failed && !context.asked_for_values()) {
+    plain_results_.emplace(*plain, std::move(types));
   }
+  if (schema != nullptr) Propagate(node, scope, *schema);
 }
 
 void Inferencer::Propagate(const Node& node, Scope& scope, const onnx::OpSchema& schema) {
+  if (!schema.has_data_propagation_function()) return;
   PropagationContext context(*this, scope, node);
   try {
     schema.GetDataPropagationFunction()(context);
@@ -585,6 +655,10 @@ bool IsDeclaredOutput(const Value& value) {
 }
 
 void Inferencer::Commit(const Scope& scope) {
+  absl::flat_hash_set<const Value*> listed;
+  for (const Graph* graph : model_.AllGraphs()) {
+    for (const ValueInfo& info : graph->value_info()) listed.insert(info.value);
+  }
   for (ValueId id = 0; id < model_.value_id_end(); ++id) {
     Value* value = model_.FindValue(id);
     // An output without a name is one that is omitted.
@@ -594,6 +668,10 @@ void Inferencer::Commit(const Scope& scope) {
     if (!options_.list_types && IsDeclaredOutput(*value)) continue;
     rewriter_.SetType(*value, it->second);
     ++result_.changed;
+    if (value->kind() == Value::Kind::kGraphInput || value->is_graph_output() ||
+        listed.contains(value)) {
+      ++result_.shown;
+    }
   }
 }
 

@@ -31,6 +31,9 @@ struct ShapeConflict {
 struct InferShapesResult {
   // Values whose type became more precise.
   size_t changed = 0;
+  // Of these, values whose type a file shows: inputs and outputs of graphs, and what value_info
+  // lists.
+  size_t shown = 0;
   // Results of nodes whose rank is unknown in the end (only tensors have one).
   size_t unknown = 0;
   // What contradicted itself, in node order; the declared types stay.

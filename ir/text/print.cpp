@@ -4,6 +4,7 @@
 #include <span>
 #include <type_traits>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include "lathe/ir/text/internal/literals.h"
@@ -58,7 +59,12 @@ std::string BytesText(std::string_view bytes) {
 class Printer {
  public:
   Printer(const Model& model, const PrintOptions& options, bool bodies)
-      : model_(model), options_(options), bodies_(bodies) {}
+      : model_(model), options_(options), bodies_(bodies) {
+    if (options.unlisted_types) return;
+    for (const Graph* graph : model.AllGraphs()) {
+      for (const ValueInfo& info : graph->value_info()) listed_.insert(info.value);
+    }
+  }
 
   void PrintAll();
   void PrintNode(const Node& node);
@@ -87,6 +93,12 @@ class Printer {
     const std::string_view name = model_.Text(value.name());
     if (name.empty()) return "_";
     return "%" + (IsPlainName(name) ? std::string(name) : QuotedText(name));
+  }
+
+  const Type* ShownType(const Value& result) const {
+    const bool shown =
+        options_.unlisted_types || result.is_graph_output() || listed_.contains(&result);
+    return shown ? result.type_ref() : model_.unknown_type();
   }
 
   void AddSpelling(uint8_t spelling) {
@@ -146,6 +158,7 @@ class Printer {
 
   const Model& model_;
   const PrintOptions& options_;
+  absl::flat_hash_set<const Value*> listed_;
   bool bodies_;
   std::string out_;
   size_t indent_ = 0;
@@ -326,7 +339,7 @@ void Printer::PrintNode(const Node& node) {
     if (i > 0) out_ += ", ";
     const Value& output = *node.output(i);
     out_ += ValueName(output);
-    typed |= output.type_ref() != model_.unknown_type() || output.notes() != nullptr;
+    typed |= ShownType(output) != model_.unknown_type() || output.notes() != nullptr;
   }
   if (node.num_outputs() > 0) out_ += " = ";
   if (!node.domain().empty()) Add("{}::", OperatorText(node.domain_text()));
@@ -343,7 +356,7 @@ void Printer::PrintNode(const Node& node) {
     out_ += " : ";
     for (size_t i = 0; i < node.num_outputs(); ++i) {
       if (i > 0) out_ += ", ";
-      out_ += PrintType(node.output(i)->type());
+      out_ += PrintType(*ShownType(*node.output(i)));
       AddValueNotes(node.output(i)->notes());
     }
   }

@@ -22,6 +22,8 @@ struct PrintOptions {
   WeightText weights = WeightText::kExact;
   // Tensors of more elements count as large: they stand at the end of the text, or are elided.
   int64_t inline_elements = 16;
+  // Types of results that no file shows: of values that are no outputs and not in value_info.
+  bool unlisted_types = true;
 };
 
 // The whole model. O(its size, weights included unless they are elided or stand in files). Errors:

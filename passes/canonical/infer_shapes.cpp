@@ -24,8 +24,9 @@ Conditions:
 With `skip-known`, operators whose results are known down to the last extent are left out: a second run costs
 little then, but finds no contradictions.
 
-With `list` (the default) an exported file shows the types, as entries of the graph's value_info, and the graph's outputs get the
-more precise types. Without it nothing shows in the file.
+With `list` (the default) an exported file shows the types, as entries of the graph's value_info, and the graph's
+outputs get the more precise types. Without it a file shows only what it listed before, and types that no file shows
+count as no change.
 )";
 
 // Entries that other tools see.
@@ -49,7 +50,7 @@ StatusOr<bool> Run(PassContext& context) {
   context.Count("refined", static_cast<int64_t>(result.changed));
   context.Count("unknown", static_cast<int64_t>(result.unknown));
   context.Count("conflicts", static_cast<int64_t>(result.conflicts.size()));
-  return result.changed != 0 || CountListedTypes(context.model()) != listed_before;
+  return result.shown != 0 || CountListedTypes(context.model()) != listed_before;
 }
 
 }  // namespace

@@ -30,7 +30,9 @@ void VisitNodes(ir::Model& model, const Visit& visit) {
 template <typename Visit>
 void VisitNodesInnerFirst(ir::Graph& graph, const Visit& visit) {
   for (ir::Node* node = graph.first_node(); node != nullptr;) {
-    for (ir::Graph* body : node->bodies()) VisitNodesInnerFirst(*body, visit);
+    if (node->has_bodies()) {
+      for (ir::Graph* body : node->bodies()) VisitNodesInnerFirst(*body, visit);
+    }
     ir::Node* next = node->next();
     visit(*node);
     node = next;

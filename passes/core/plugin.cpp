@@ -59,7 +59,7 @@ Status Load(const std::string& path, PassRegistry& registry) {
   if (plugin == nullptr) return InvalidInput("{} returns null", kPassPluginEntry);
   LATHE_RETURN_IF_ERROR(CheckBuild(*plugin));
   // From here on the registry may refer to the library.
-  library.release();
+  (void)library.release();
   return plugin->add_passes(registry);
 }
 

@@ -4,8 +4,8 @@
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/fusion/affine_chain.h"
 #include "lathe/passes/fusion/linear_layer.h"
-#include "lathe/support/quoted.h"
 
 namespace lathe::passes {
 namespace {
@@ -46,30 +46,14 @@ ir::Node* NextAffine(const ir::Value& value, size_t* operand) {
   return &user;
 }
 
-// The layer computes what the last of the chain did, and takes its place.
-void TakePlace(PassContext& context, ir::Node& layer, const std::vector<ir::Node*>& chain) {
-  ir::Rewriter& rewriter = context.rewriter();
-  std::vector<ir::Origin> origins = {layer.origin()};
-  for (const ir::Node* node : chain) origins.push_back(node->origin());
-  rewriter.SetOrigin(layer, context.model().MergeOrigins(origins));
-  ir::Value& last = *chain.back()->output();
-  // The layer's result is read by the chain alone, so it can take any name.
-  HandOn(rewriter, last, *layer.output());
-  EraseIfUnused(rewriter, last);
-}
-
 // Returns whether anything changed.
 StatusOr<bool> FoldFollowing(PassContext& context, ir::Node& node) {
   size_t operand = 0;
   ir::Node* first = NextAffine(*node.output(), &operand);
   if (first == nullptr) return false;
-  const auto missed = [&](const ir::Node& where, const std::string& reason) {
-    context.Missed(where,
-                   fmt::format("not folded into {}: {}", Quoted(node.display_name()), reason));
-  };
   LinearLayer layer;
   if (const auto refusal = InspectLinearLayer(node, &layer)) {
-    missed(*first, *refusal);
+    ChainMissed(context, node, *first, *refusal);
     return false;
   }
   const ChannelAxis axis = {static_cast<size_t>(layer.outputs.channels()), layer.axes_behind,
@@ -82,7 +66,7 @@ StatusOr<bool> FoldFollowing(PassContext& context, ir::Node& node) {
                            ReadAffine(*next, operand, axis, &step));
     if (!refusal && step.shifts() && !layer.takes_bias) refusal = "MatMul has no bias";
     if (refusal) {
-      missed(*next, *refusal);
+      ChainMissed(context, node, *next, *refusal);
       break;
     }
     all.Then(step);
@@ -92,14 +76,15 @@ StatusOr<bool> FoldFollowing(PassContext& context, ir::Node& node) {
   LATHE_ASSIGN_OR_RETURN(const std::optional<std::string> refusal,
                          FoldAfter(context.rewriter(), layer, all));
   if (refusal) {
-    missed(*first, *refusal);
+    ChainMissed(context, node, *first, *refusal);
     return false;
   }
-  for (const ir::Node* next : chain) {
-    context.Applied(node, fmt::format("folded {}", Quoted(next->display_name())));
-  }
-  context.Count("folded", static_cast<int64_t>(chain.size()));
-  TakePlace(context, node, chain);
+  ChainFolded(context, node, chain);
+  // The layer takes the place of the last; its result is read by the chain alone, so it can take
+  // any name.
+  ir::Value& last = *chain.back()->output();
+  HandOn(context.rewriter(), last, *node.output());
+  EraseIfUnused(context.rewriter(), last);
   return true;
 }
 

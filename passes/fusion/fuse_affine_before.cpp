@@ -4,8 +4,8 @@
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/fusion/affine_chain.h"
 #include "lathe/passes/fusion/linear_layer.h"
-#include "lathe/support/quoted.h"
 
 namespace lathe::passes {
 namespace {
@@ -71,15 +71,11 @@ StatusOr<bool> FoldPreceding(PassContext& context, ir::Node& node) {
   size_t operand = 0;
   ir::Node* first = PreviousAffine(node.input(0), &operand);
   if (first == nullptr) return false;
-  const auto missed = [&](const ir::Node& where, const std::string& reason) {
-    context.Missed(where,
-                   fmt::format("not folded into {}: {}", Quoted(node.display_name()), reason));
-  };
   LinearLayer layer;
   std::optional<std::string> unfit = InspectLinearLayer(node, &layer);
   if (!unfit && node.IntAttribute("transA", 0) != 0) unfit = "it transposes its first operand";
   if (unfit) {
-    missed(*first, *unfit);
+    ChainMissed(context, node, *first, *unfit);
     return false;
   }
   const ChannelAxis axis = {static_cast<size_t>(layer.inputs.channels()), layer.axes_behind,
@@ -100,7 +96,7 @@ StatusOr<bool> FoldPreceding(PassContext& context, ir::Node& node) {
       refusal = "the shape of its operand is not known to be that of its result";
     }
     if (refusal) {
-      missed(*next, *refusal);
+      ChainMissed(context, node, *next, *refusal);
       break;
     }
     step.Then(all);
@@ -112,19 +108,12 @@ StatusOr<bool> FoldPreceding(PassContext& context, ir::Node& node) {
   LATHE_ASSIGN_OR_RETURN(const std::optional<std::string> refusal,
                          FoldBefore(context.rewriter(), layer, all));
   if (refusal) {
-    missed(*first, *refusal);
+    ChainMissed(context, node, *first, *refusal);
     return false;
   }
-  std::vector<ir::Origin> origins = {node.origin()};
-  for (const ir::Node* next : chain) {
-    context.Applied(node, fmt::format("folded {}", Quoted(next->display_name())));
-    origins.push_back(next->origin());
-  }
-  context.Count("folded", static_cast<int64_t>(chain.size()));
-  ir::Rewriter& rewriter = context.rewriter();
-  rewriter.SetOrigin(node, context.model().MergeOrigins(origins));
-  rewriter.SetInput(node, 0, source);
-  EraseIfUnused(rewriter, *first->output());
+  ChainFolded(context, node, chain);
+  context.rewriter().SetInput(node, 0, source);
+  EraseIfUnused(context.rewriter(), *first->output());
   return true;
 }
 

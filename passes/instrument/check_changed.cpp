@@ -30,7 +30,8 @@ std::string LineAt(std::string_view text, size_t position) {
 
 StatusOr<CheckChanged::Picture> CheckChanged::Take(const ir::Model& model) {
   Picture picture;
-  LATHE_ASSIGN_OR_RETURN(picture.text, ir::PrintModel(model, {.weights = ir::WeightText::kElided}));
+  LATHE_ASSIGN_OR_RETURN(picture.text, ir::PrintModel(model, {.weights = ir::WeightText::kElided,
+                                                              .unlisted_types = false}));
   for (const ir::Graph* graph : model.AllGraphs()) {
     for (const ir::Value* value : graph->initializers()) AddData(value->tensor(), picture.data);
     for (const ir::Node& node : graph->nodes()) {

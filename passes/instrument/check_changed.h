@@ -12,6 +12,7 @@ namespace lathe::passes {
 class CheckChanged : public PassObserver {
  public:
   // Compares the text form of the model, large weights elided, and which data its tensors refer to.
+  // Types that no file shows are what passes know of the model, and no part of it.
   // Keeps one text; O(size of the model without its weights) around each pass.
   Status BeforePass(const PassPoint& point) override;
   // Errors: "says that it changed nothing, but ..." with the first line that differs; "says that it

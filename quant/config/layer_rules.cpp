@@ -26,6 +26,11 @@ Reason WhyNotInt16(const LayerDescription& layer) {
   return std::nullopt;
 }
 
+Reason WhyNotInt4Activations(LayerType type) {
+  if (!IsRecurrent(type)) return std::nullopt;
+  return fmt::format("{} takes 8- or 16-bit activations", ToString(type));
+}
+
 Reason WhyNotAsymmetric(LayerType type) {
   if (type != LayerType::kConv3d) return std::nullopt;
   return "Conv3d takes symmetric activations only";

@@ -18,6 +18,8 @@ Reason WhyNotChannelWise(LayerType type);
 bool IsAlwaysChannelWise(LayerType type);
 // 16-bit activations.
 Reason WhyNotInt16(const LayerDescription& layer);
+// 4-bit activations.
+Reason WhyNotInt4Activations(LayerType type);
 // Activations with an offset.
 Reason WhyNotAsymmetric(LayerType type);
 // 4-bit weights: two neighbours along the input channels share a byte.

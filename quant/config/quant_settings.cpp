@@ -32,6 +32,9 @@ Status CheckAbility(const PtqLayerConfig& config, const LayerDescription& layer,
   if (config.activation.num_bits == 16 && (reason = WhyNotInt16(layer))) {
     return InvalidInput("{}, activation_quant_params: num_bits is 16: {}", where, *reason);
   }
+  if (config.activation.num_bits == 4 && (reason = WhyNotInt4Activations(layer.type))) {
+    return InvalidInput("{}, activation_quant_params: num_bits is 4: {}", where, *reason);
+  }
   if (config.activation.asymmetric.value_or(false) && (reason = WhyNotAsymmetric(layer.type))) {
     return InvalidInput("{}, activation_quant_params: asymmetric is true: {}", where, *reason);
   }

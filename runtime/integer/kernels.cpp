@@ -192,9 +192,12 @@ constexpr Kernels kKernels = {WeightFormat::kBytes, Tile8Here, Tile16Here, Depth
 #if defined(__x86_64__)
 [[gnu::target("avx2")]] void Depthwise8Avx2(const DepthwiseArgs& args) { Depthwise8(args); }
 [[gnu::target("avx2")]] void EpilogueAvx2(const EpilogueArgs& args) { RunEpilogue(args); }
-[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")]] void EpilogueAvx512(
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")]] void OtherEpilogue(
     const EpilogueArgs& args) {
   RunEpilogue(args);
+}
+void EpilogueAvx512(const EpilogueArgs& args) {
+  if (!avx512::Epilogue(args)) OtherEpilogue(args);
 }
 constexpr Kernels kAvx2Kernels = {WeightFormat::kPairs, avx2::Tile8, avx2::Tile16, Depthwise8Avx2,
                                   EpilogueAvx2};

@@ -133,6 +133,8 @@ namespace avx512 {
 void Tile8(const TileArgs& args);
 void Tile16(const TileArgs& args);
 void Depthwise8(const DepthwiseArgs& args);
+// False, and nothing done, for a form that it does not know.
+bool Epilogue(const EpilogueArgs& args);
 }  // namespace avx512
 
 }  // namespace lathe::runtime::integer

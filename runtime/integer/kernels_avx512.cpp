@@ -73,7 +73,93 @@ LATHE_AVX512 inline __m128i Load16(const std::byte* at) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
 }
 
+// The usual epilogues, as bits: where from, what happens, where to.
+constexpr unsigned kSums = 1;    // sums + bias, scaled; else floats
+constexpr unsigned kAdd = 2;     // then + tensor
+constexpr unsigned kClamp = 4;   // then between two bounds
+constexpr unsigned kFloats = 8;  // floats are wanted
+constexpr unsigned kQuant = 16;  // one tensor of 8 bits is wanted
+constexpr unsigned kForms = 32;
+
+template <unsigned kForm>
+LATHE_AVX512 void EpilogueForm(const EpilogueArgs& args) {
+  const ElementOp* clamp = (kForm & kClamp) != 0 ? args.ops + args.num_ops - 1 : nullptr;
+  const __m512 low = _mm512_set1_ps(clamp != nullptr ? clamp->low : 0);
+  const __m512 high = _mm512_set1_ps(clamp != nullptr ? clamp->high : 0);
+  const QuantTarget quant = (kForm & kQuant) != 0 ? args.quants[0] : QuantTarget{};
+  const __m512 quant_scale = _mm512_set1_ps(quant.scale);
+  const __m512 quant_low = _mm512_set1_ps(quant.low);
+  const __m512 quant_high = _mm512_set1_ps(quant.high);
+  const __m512i quant_add = _mm512_set1_epi32(quant.add);
+  for (size_t c = 0; c < args.num_channels; c += kPanel) {
+    const size_t channel = args.first_channel + c;
+    __m512i bias{};
+    __m512 scale{};
+    if constexpr ((kForm & kSums) != 0) {
+      bias = _mm512_loadu_si512(args.bias + channel);
+      scale = _mm512_loadu_ps(args.scale + channel);
+    }
+    for (size_t r = 0; r < args.num_rows; ++r) {
+      const size_t row = args.first_row + r;
+      const size_t from = r * args.source_stride + c;
+      const size_t at = row * args.stride + channel;
+      __m512 x;
+      if constexpr ((kForm & kSums) != 0) {
+        const __m512i sum = _mm512_add_epi32(_mm512_loadu_si512(args.sums + from), bias);
+        x = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+      } else {
+        x = _mm512_loadu_ps(args.floats + from);
+      }
+      if constexpr ((kForm & kAdd) != 0) {
+        x = _mm512_add_ps(x, _mm512_loadu_ps(args.ops[0].tensor + at));
+      }
+      // Of two operands the second is the result where one is NaN.
+      if constexpr ((kForm & kClamp) != 0) x = _mm512_min_ps(high, _mm512_max_ps(low, x));
+      if constexpr ((kForm & kFloats) != 0) _mm512_storeu_ps(args.floats_out + at, x);
+      if constexpr ((kForm & kQuant) != 0) {
+        __m512 q = _mm512_mul_ps(x, quant_scale);
+        q = _mm512_min_ps(_mm512_max_ps(q, quant_low), quant_high);
+        const __m512i integer = _mm512_add_epi32(_mm512_cvtps_epi32(q), quant_add);
+        auto* out = static_cast<uint8_t*>(quant.data) + row * quant.stride + channel;
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(integer));
+      }
+    }
+  }
+}
+
+template <size_t... kAll>
+constexpr auto MakeForms(std::index_sequence<kAll...>) {
+  return std::array<void (*)(const EpilogueArgs&), kForms>{EpilogueForm<kAll>...};
+}
+
 }  // namespace
+
+bool Epilogue(const EpilogueArgs& args) {
+  static constexpr auto kTable = MakeForms(std::make_index_sequence<kForms>());
+  using Kind = ElementOp::Kind;
+  if (args.num_channels % kPanel != 0 || args.shift != nullptr || args.sums_out != nullptr ||
+      args.num_quants > 1 || args.num_ops > 2) {
+    return false;
+  }
+  unsigned form = args.sums != nullptr ? kSums : 0;
+  size_t op = 0;
+  if (op < args.num_ops && args.ops[op].kind == Kind::kAddTensor) {
+    form |= kAdd;
+    ++op;
+  }
+  if (op < args.num_ops && args.ops[op].kind == Kind::kClamp) {
+    form |= kClamp;
+    ++op;
+  }
+  if (op != args.num_ops) return false;
+  if (args.floats_out != nullptr) form |= kFloats;
+  if (args.num_quants == 1) {
+    if (args.quants[0].wide) return false;
+    form |= kQuant;
+  }
+  kTable[form](args);
+  return true;
+}
 
 void Tile8(const TileArgs& args) { Dispatch<true>(args); }
 void Tile16(const TileArgs& args) { Dispatch<false>(args); }

@@ -82,8 +82,14 @@ class RecurrentStep : public Step {
     State state;
     state.h.assign(hidden, 0.0f);
     state.c.assign(hidden, 0.0f);
-    if (layer_.initial_h)
-      std::copy_n(Row(context, *layer_.initial_h, row), hidden, state.h.begin());
+    if (layer_.initial_h) {
+      // Quantised as a whole, as the simulation shows it.
+      const float* h = Row(context, *layer_.initial_h, row);
+      for (size_t k = 0; k < hidden; ++k) {
+        state.h[k] =
+            static_cast<float>(Quantize(h[k], layer_.quant_h)) * (1.0f / layer_.quant_h.scale);
+      }
+    }
     if (layer_.initial_c)
       std::copy_n(Row(context, *layer_.initial_c, row), hidden, state.c.begin());
     state.gates.resize(layer_.gates() * hidden);

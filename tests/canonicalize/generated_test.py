@@ -11,7 +11,9 @@ from harness import EXACT, HALF, Harness, arguments
 from nets import NETS
 
 
-# Its result is float, what is in between is not.
+# Its result is float, what is in between is not. Of the others MobileNetV2 is nearest to the limit, with some 103 dB: its
+# 53 layers with random weights spread what rounds. With the results of its layers off by one or two units in the last
+# place (conditioning.py) the net reaches 100 to 105 dB against itself, so there is no less to be had.
 LIMITS = {"float16": HALF}
 
 

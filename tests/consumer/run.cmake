@@ -37,7 +37,7 @@ endif()
 
 set(digits ${CMAKE_CURRENT_LIST_DIR}/../../examples/digits/digits.onnx)
 run("running the example of embedding" ${WORK_DIR}/build/fold ${digits} ${WORK_DIR}/folded.onnx)
-if(NOT output MATCHES "conv1: folded 'bn1'" OR NOT EXISTS ${WORK_DIR}/folded.onnx)
+if(NOT output MATCHES "bn1: fold-batch-norm with conv1" OR NOT EXISTS ${WORK_DIR}/folded.onnx)
   message(FATAL_ERROR "the example of embedding printed: ${output}")
 endif()
 

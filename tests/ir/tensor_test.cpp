@@ -113,23 +113,37 @@ TEST(Tensor, IntegersWiden) {
             (std::vector<int64_t>{4000000000}));
 }
 
-TEST(Tensor, ReadsARangeOfAFileWithoutCopying) {
+TEST(Tensor, ReadsARangeOfAFile) {
   const TempFile file("xxabcd");
   const auto mapped = *MappedFile::Open(file.path().string());
   const Tensor tensor = *Tensor::FromFile(ElementType::kInt8, {4}, mapped, 2);
   EXPECT_EQ(*tensor.Values<int8_t>(), (std::vector<int8_t>{'a', 'b', 'c', 'd'}));
-  EXPECT_EQ(tensor.Read()->data(), mapped->Range(2, 4)->data());
+  EXPECT_EQ(tensor.file_range()->offset, 2u);
   EXPECT_EQ(Tensor::FromFile(ElementType::kInt8, {5}, mapped, 2).status().message(),
             "tensor data ends after byte 6 of the file, its shape needs 5 bytes from byte 2");
   EXPECT_FALSE(Tensor::FromFile(ElementType::kInt8, {1}, mapped, UINT64_MAX).ok());
 }
 
-TEST(Tensor, ShortenedFileIsAnError) {
-  const TempFile file("abcdefgh");
+TEST(Tensor, LargePayloadsOfAFileAreNotCopied) {
+  const TempFile file(std::string(40, 'a'));
   const auto mapped = *MappedFile::Open(file.path().string());
-  const Tensor tensor = *Tensor::FromFile(ElementType::kInt8, {8}, mapped, 0);
+  const Tensor tensor = *Tensor::FromFile(ElementType::kInt8, {17}, mapped, 2);
+  EXPECT_EQ(tensor.Read()->data(), mapped->Range(2, 17)->data());
+}
+
+TEST(Tensor, ShortenedFileIsAnError) {
+  const TempFile file("abcdefghijklmnopq");
+  const auto mapped = *MappedFile::Open(file.path().string());
+  const Tensor tensor = *Tensor::FromFile(ElementType::kInt8, {17}, mapped, 0);
+  const Tensor small = *Tensor::FromFile(ElementType::kInt8, {16}, mapped, 1);
   std::filesystem::resize_file(file.path(), 4);
   EXPECT_EQ(tensor.Read().status().message(), "the file was shortened while it was in use");
+  // Known already, and with other dims too.
+  EXPECT_EQ(small.Read()->size(), 16u);
+  EXPECT_EQ(small.WithDims({4, 4}).Values<int8_t>()->back(), 'q');
+  // Too late for this one.
+  const Tensor late = *Tensor::FromFile(ElementType::kInt8, {16}, mapped, 0);
+  EXPECT_EQ(late.Read().status().message(), "the file was shortened while it was in use");
 }
 
 TEST(Tensor, NotesAreCarriedAndReplaced) {

@@ -111,6 +111,17 @@ class Recurrent(LayerTest):
         summary = self.quantise_all(net)
         self.assertEqual(summary["layers"], {"quantized": list(net.layers), "float": []})
         self.check_all(net)
+        self.check_deploy_run(net)
+
+    def check_deploy_run(self, net):
+        """The deploy model rounds the hidden state of every step, the simulation only the first."""
+        feed = np.load(self.folder / "b0.npz")
+        arguments = [each for name in feed for each in ("-i", f"{name}={self.save(f'{name}.npy', feed[name])}")]
+        for kind in ("deploy", "fake_quant"):
+            self.done("run", f"out/net_{kind}_model.onnx", *arguments, "-o", kind)
+        for name in net.outputs:
+            want, got = (np.load(self.folder / kind / f"{name}.npy") for kind in ("fake_quant", "deploy"))
+            self.assertGreater(10 * np.log10(np.square(want).sum() / np.square(want - got).sum()), 35, name)
 
     def test_a_layout_that_is_written_out(self):
         net = Net()
@@ -155,6 +166,40 @@ class Recurrent(LayerTest):
             self.check_all(net)
             for entry in self.record.values():
                 self.assertEqual((entry["act_type"], entry["wts_type"]), types)
+
+    def test_four_bit_activations_are_refused_before_any_work(self):
+        net = Net()
+        net.add("LSTM")
+        self.quantise_all(net)
+        self.done("config", "ptq", "net.onnx", "-o", "config.json")
+        config = json.loads((self.folder / "config.json").read_text())
+        config["rnn"]["activation_quant_params"]["num_bits"] = 4
+        (self.folder / "config.json").write_text(json.dumps(config))
+        self.refused("config.json: layer 'rnn', activation_quant_params: num_bits is 4: "
+                     "LSTM takes 8- or 16-bit activations",
+                     "quantize", "net.onnx", "--config", "config.json", "-d", "b0.npz", "-o", "other/net")  # fmt: skip
+
+    def test_other_algorithms(self):
+        net = Net()
+        for op in GATES:
+            net.add(op, op)
+        self.quantise_all(net, "batch_num: 2\ncommon_config: { hfmg_quantize: { num_of_bins: 1024 } }")
+        self.check_all(net)
+        self.quantise_all(net, "batch_num: 2\nfakequant_precision_mode: FORCE_FP16_QUANT")
+        self.check_all(net)
+        for entry in self.record.values():
+            for scale in (entry["scale_d"], entry["scale_h"]):
+                self.assertEqual(scale, F(np.float16(scale)))
+
+    def test_sequences_of_any_length(self):
+        net = Net()
+        net.add("LSTM")
+        given, net.inputs["rnn.x"] = dict(net.inputs), ["steps", 2, 6]
+        data = [{name: random(*([3 + 4 * i, 2, 6] if name == "rnn.x" else shape), seed=i) for name, shape in given.items()}
+                for i in range(2)]  # fmt: skip
+        summary = self.quantise_all(net, data=data)
+        self.assertEqual(summary["layers"]["quantized"], ["rnn"])
+        self.check_all(net)
 
     def test_what_stays_float(self):
         """The limits of the reference, one by one; another layer of the net is quantised."""
@@ -204,6 +249,19 @@ class Recurrent(LayerTest):
         self.done("save", "modified.onnx", "--record", "record.txt", "-o", "saved/net")
         for name in ("net_deploy_model.onnx", "net_fake_quant_model.onnx"):
             self.assertEqual((self.folder / "out" / name).read_bytes(), (self.folder / "saved" / name).read_bytes())
+
+    def test_explanations(self):
+        net = Net()
+        for op in GATES:
+            net.add(op, op)
+        self.quantise_all(net)
+        for op in GATES:
+            said = self.done("explain", "out/net_deploy_model.onnx", op)
+            entry = self.record[op]
+            self.assertIn(f"is quantised as {op}\n  input: INT8, scale ", said)
+            self.assertIn(f", offset {entry['offset_d']}\n  hidden state: INT8, scale ", said)
+            said = self.done("explain", "out/net_fake_quant_model.onnx", op)
+            self.assertIn(f"is quantised as {op}\n  '{op}.quant.fakequant.sub' (Sub) quantises its input\n", said)
 
     def test_a_scale_for_each_gate(self):
         """A record may give one scale a gate."""

@@ -43,13 +43,13 @@ TEST_F(ExplainCommand, ALayerThatWouldBeQuantised) {
             "  activation: 8 bits, IFMR, with an offset\n"
             "  weight: 8 bits, ARQ, a scale for each channel\n"
             "\n"
-            "rules of freeze-inputs,name-nodes,fold-weights,fuse-conv-bn\n"
-            "'conv' in fuse-conv-bn\n"
-            "  applied: folded 'bn'\n"
+            "rules of freeze-inputs,name-nodes,fold-weights,normalize-gemm,fuse-conv-bn\n"
+            "'conv' (Conv) in fuse-conv-bn, as part of a match\n"
+            "  fold-batch-norm: applied, with 'bn'\n"
             "\n"
             "rules of canonicalize\n"
-            "'conv' in fuse-conv-bn\n"
-            "  applied: folded 'bn'\n");
+            "'conv' (Conv) in fuse-conv-bn, as part of a match\n"
+            "  fold-batch-norm: applied, with 'bn'\n");
 }
 
 TEST_F(ExplainCommand, LayersThatStayFloat) {
@@ -63,10 +63,11 @@ TEST_F(ExplainCommand, LayersThatStayFloat) {
 }
 
 TEST_F(ExplainCommand, ANodeThatIsFoldedAway) {
-  EXPECT_THAT(Explain({"bn"}), HasSubstr("\nrules of freeze-inputs,name-nodes,fold-weights,"
-                                         "fuse-conv-bn\n"
-                                         "'conv' in fuse-conv-bn\n"
-                                         "  applied: folded 'bn'\n"));
+  EXPECT_THAT(Explain({"bn"}),
+              HasSubstr("\nrules of freeze-inputs,name-nodes,fold-weights,normalize-gemm,"
+                        "fuse-conv-bn\n"
+                        "'bn' (BatchNormalization) in fuse-conv-bn\n"
+                        "  fold-batch-norm: applied, with 'conv'\n"));
 }
 
 TEST_F(ExplainCommand, JsonSaysTheSame) {
@@ -79,7 +80,10 @@ TEST_F(ExplainCommand, JsonSaysTheSame) {
   EXPECT_EQ(json["details"].size(), 2u);
   ASSERT_EQ(json["pipelines"].size(), 2u);
   EXPECT_EQ(json["pipelines"][1]["pipeline"], "canonicalize");
-  EXPECT_EQ(json["pipelines"][1]["explain"].back()["message"], "folded 'bn'");
+  const auto& last = json["pipelines"][0]["explain"].back();
+  EXPECT_EQ(last["pass"], "fuse-conv-bn");
+  EXPECT_EQ(last["as_part"], true);
+  EXPECT_EQ(last["attempts"][0]["rule"], "fold-batch-norm");
 }
 
 TEST_F(ExplainCommand, ADeployModelShowsWhatWasDone) {

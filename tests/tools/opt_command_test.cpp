@@ -112,7 +112,8 @@ TEST(OptCommand, PrintsThePipelineExpandedAndDoesNothingElse) {
       folder, {"opt", "--print-pipeline", "--passes", "prepare,fixpoint{max=8}(fuse-conv-bn{})"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out,
-            "phase{name=prepare}(freeze-inputs,name-nodes,fold-weights),fixpoint(fuse-conv-bn)\n");
+            "phase{name=prepare}(freeze-inputs,name-nodes,fold-weights,normalize-gemm),fixpoint("
+            "fuse-conv-bn)\n");
   std::string text = result.out;
   text.pop_back();
   EXPECT_EQ(RunLathe(folder, {"opt", "--print-pipeline", "--passes", text}).out, result.out);
@@ -267,6 +268,13 @@ TEST(OptCommand, TwoRunsWriteTheSameBytes) {
     EXPECT_EQ(RunLathe(folder, {"opt", "a.onnx", "-o", out, "--passes", kClean}).status, 0);
   }
   EXPECT_EQ(ReadFile(folder / "b.onnx"), ReadFile(folder / "c.onnx"));
+}
+
+TEST(OptCommand, APipelineFileNeedsAName) {
+  const TestFolder folder;
+  const LatheResult result = RunLathe(folder, {"opt", "--passes", "@", "--print-pipeline"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.err, "lathe: error: --passes: the name of a file is missing after '@'\n");
 }
 
 TEST(OptCommand, AnEmptyPipelineCopies) {

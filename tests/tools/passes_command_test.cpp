@@ -42,10 +42,12 @@ TEST(PassesCommand, PipelinesAndGroupsAreListedToo) {
   const LatheResult one = RunLathe(folder, {"passes", "prepare"});
   EXPECT_EQ(one.status, 0) << one.err;
   EXPECT_THAT(one.out, StartsWith("prepare: Bring weights and names into the form"));
-  EXPECT_THAT(one.out, HasSubstr("\n\nIt stands for:\n  freeze-inputs,name-nodes,fold-weights\n"));
+  EXPECT_THAT(
+      one.out,
+      HasSubstr("\n\nIt stands for:\n  freeze-inputs,name-nodes,fold-weights,normalize-gemm\n"));
   const auto json =
       nlohmann::json::parse(RunLathe(folder, {"passes", "prepare", "--json"}).out, nullptr, false);
-  EXPECT_EQ(json["text"], "freeze-inputs,name-nodes,fold-weights");
+  EXPECT_EQ(json["text"], "freeze-inputs,name-nodes,fold-weights,normalize-gemm");
 }
 
 TEST(PassesCommand, JsonHoldsTheDescriptors) {

@@ -80,6 +80,9 @@ StatusOr<Job> FindJob(const OptOptions& options) {
     job.model = std::move(reproducer.model);
   } else if (options.passes.starts_with('@')) {
     job.pipeline_file = options.passes.substr(1);
+    if (job.pipeline_file.empty()) {
+      return UsageError(InvalidInput("--passes: the name of a file is missing after '@'"));
+    }
     LATHE_ASSIGN_OR_RETURN(job.pipeline, ReadTextFile(job.pipeline_file));
   }
   return job;

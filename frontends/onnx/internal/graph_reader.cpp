@@ -96,7 +96,8 @@ Status GraphReader::ReadGraph(Message message, ir::Graph& graph, Scope* outer) {
   Texts texts;
   Status status = ReadGraphTexts(message, &texts);
   if (status.ok()) {
-    Scope scope{&graph, outer, message, fields::graph::kNode, {}};
+    const auto names = outer == nullptr ? ValuesByName::Names::kAll : ValuesByName::Names::kFew;
+    Scope scope{&graph, outer, message, fields::graph::kNode, ValuesByName(names)};
     status = ReadGraphParts(message, scope, texts);
   }
   --depth_;
@@ -191,10 +192,9 @@ Status GraphReader::ReadInitializer(Message message, Scope& scope) {
   if (name.empty()) return InvalidInput("an initializer has no name");
   notes.name.clear();
   tensor = tensor.WithNotes(std::move(notes));
-  const auto it = scope.values.find(name);
-  if (it != scope.values.end() && it->second->kind() == ir::Value::Kind::kGraphInput &&
-      !it->second->tensor()) {
-    rewriter_.SetDefault(*it->second, std::move(tensor));
+  ir::Value* input = scope.values.Find(name);
+  if (input != nullptr && input->kind() == ir::Value::Kind::kGraphInput && !input->tensor()) {
+    rewriter_.SetDefault(*input, std::move(tensor));
     return OkStatus();
   }
   return Define(scope, rewriter_.AddInitializer(*scope.graph, name, std::move(tensor)));
@@ -207,10 +207,10 @@ Status GraphReader::ReadSparseInitializer(Message message, Scope& scope) {
   if (name.empty()) return InvalidInput("a sparse initializer has no name");
   notes.name.clear();
   tensor.values = tensor.values.WithNotes(std::move(notes));
-  const auto it = scope.values.find(name);
-  if (it != scope.values.end() && it->second->kind() == ir::Value::Kind::kGraphInput &&
-      !it->second->tensor() && it->second->sparse_tensor() == nullptr) {
-    rewriter_.SetDefault(*it->second, std::move(tensor));
+  ir::Value* input = scope.values.Find(name);
+  if (input != nullptr && input->kind() == ir::Value::Kind::kGraphInput && !input->tensor() &&
+      input->sparse_tensor() == nullptr) {
+    rewriter_.SetDefault(*input, std::move(tensor));
     return OkStatus();
   }
   return Define(scope, rewriter_.AddSparseInitializer(*scope.graph, name, std::move(tensor)));
@@ -248,8 +248,7 @@ Status GraphReader::ReadValueInfoEntry(Message message, Scope& scope) {
   const ir::Type* type = info.type != nullptr ? info.type : model_.unknown_type();
   ir::ValueInfo entry;
   entry.type = type;
-  const auto it = scope.values.find(info.name);
-  ir::Value* value = it == scope.values.end() ? nullptr : it->second;
+  ir::Value* value = scope.values.Find(info.name);
   if (value != nullptr && value->type_ref() == type) {
     if (described_.insert(value).second) {
       if (info.notes != ir::ValueNotes()) rewriter_.SetNotes(*value, info.notes);
@@ -341,7 +340,7 @@ Status GraphReader::ReadFunction(Message message) {
 Status GraphReader::ReadFunctionBody(Message message, ir::Function& made) {
   namespace function = fields::function;
   ir::Graph& body = made.body();
-  Scope scope{&body, nullptr, message, function::kNode, {}};
+  Scope scope{&body, nullptr, message, function::kNode, ValuesByName(ValuesByName::Names::kFew)};
   DeclaredTypes types;
   LATHE_RETURN_IF_ERROR(ReadDeclaredTypes(message, function::kValueInfo, &types));
   LATHE_RETURN_IF_ERROR(

@@ -58,10 +58,24 @@ bool DependsOn(const std::vector<NodeSketch>& nodes,
 
 }  // namespace
 
+ir::Value* ValuesByName::Find(ir::Name name) const {
+  if (all_names_) return name.id < by_id_.size() ? by_id_[name.id] : nullptr;
+  const auto it = by_name_.find(name);
+  return it == by_name_.end() ? nullptr : it->second;
+}
+
+ir::Value* ValuesByName::Add(ir::Name name, ir::Value& value) {
+  if (!all_names_) return by_name_.try_emplace(name, &value).first->second;
+  if (name.id >= by_id_.size()) by_id_.resize(size_t{name.id} + 1);
+  ir::Value*& place = by_id_[name.id];
+  if (place == nullptr) place = &value;
+  return place;
+}
+
 Status Define(Scope& scope, ir::Value& value) {
-  const auto [it, inserted] = scope.values.try_emplace(value.name(), &value);
-  if (inserted) return OkStatus();
-  if (it->second->kind() == ir::Value::Kind::kCapture) {
+  const ir::Value* known = scope.values.Add(value.name(), value);
+  if (known == &value) return OkStatus();
+  if (known->kind() == ir::Value::Kind::kCapture) {
     return InvalidInput("'{}' is defined after it was used for a value of an enclosing graph",
                         value.name_text());
   }
@@ -69,12 +83,12 @@ Status Define(Scope& scope, ir::Value& value) {
 }
 
 ir::Value* Find(ir::Rewriter& rewriter, Scope& scope, ir::Name name) {
-  if (const auto it = scope.values.find(name); it != scope.values.end()) return it->second;
+  if (ir::Value* value = scope.values.Find(name)) return value;
   if (scope.outer == nullptr) return nullptr;
   ir::Value* outer = Find(rewriter, *scope.outer, name);
   if (outer == nullptr) return nullptr;
   ir::Value& inner = rewriter.AddCapture(*scope.graph, *outer);
-  scope.values.emplace(name, &inner);
+  scope.values.Add(name, inner);
   return &inner;
 }
 

@@ -88,10 +88,61 @@ TEST(InferShapes, DeclaredOutputsStayUnlessTypesAreListed) {
     const ir::Type* declared =
         net.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, std::nullopt));
     net.rewriter().SetType(*net.y, declared);
-    EXPECT_TRUE(RunPass(net.model(), fmt::format("infer-shapes{{list={}}}", list)).changed);
+    EXPECT_EQ(RunPass(net.model(), fmt::format("infer-shapes{{list={}}}", list)).changed, list);
     EXPECT_EQ(net.y->type_ref() == declared, !list);
     EXPECT_THAT(StaticShape(*net.conv), ElementsAre(1, 8, 2, 2));
   }
+}
+
+TEST(InferShapes, TypesThatNoFileShowsAreNoChange) {
+  const auto infer = [](ConvNet& net) { return RunPass(net.model(), "infer-shapes{list=false}"); };
+  // The output says nothing of its type.
+  ConvNet open;
+  EXPECT_TRUE(infer(open).changed);
+  ConvNet declared;
+  declared.rewriter().SetType(*declared.y, declared.model().Intern(ir::Type::Tensor(
+                                               ir::ElementType::kFloat32, {1, 8, 2, 2})));
+  const PassReport report = infer(declared);
+  EXPECT_EQ(Statistic(report, "refined"), 1);
+  EXPECT_FALSE(report.changed);
+  EXPECT_THAT(StaticShape(*declared.conv), ElementsAre(1, 8, 2, 2));
+  ConvNet listed;
+  listed.rewriter().SetType(
+      *listed.y, listed.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, {1, 8, 2, 2})));
+  ir::ValueInfo info;
+  info.value = listed.conv;
+  info.type = listed.conv->type_ref();
+  listed.rewriter().AddValueInfo(listed.graph(), std::move(info));
+  EXPECT_TRUE(infer(listed).changed);
+}
+
+// Types are worked out once for nodes that are alike; these are not.
+TEST(InferShapes, NodesThatOnlyLookAlike) {
+  GraphBuilder net;
+  // Whose Mul follows values.
+  net.rewriter().MutableInfo().opset_imports = {{"", 17}};
+  ir::Value* x = net.Input("x", {2, 3});
+  ir::Value* z = net.Input("z", {2, 3});
+  ir::Value* like = net.Input("like", {1, 3});
+  ir::Value* a = net.Op("Add", "a", {x, z});
+  ir::Value* b = net.Op("Add", "b", {z, x});
+  ir::Value* c = net.Op("Add", "c", {like, x});
+  ir::Value* d = net.Op("Mul", "d", {like, like});
+  ir::Value* s = net.Op("Shape", "s", {x});
+  ir::Value* t = net.Op("Shape", "t", {like});
+  // Shapes are of equal types, and differ by value.
+  ir::Value* wide = net.Op("ConstantOfShape", "wide", {s});
+  ir::Value* narrow = net.Op("ConstantOfShape", "narrow", {t});
+  ir::Value* both = net.Op("ConstantOfShape", "both", {net.Op("Mul", "st", {s, t})});
+  for (ir::Value* each : {a, b, c, d, wide, narrow, both}) net.Output(each);
+  RunPass(net.model(), "infer-shapes");
+  EXPECT_THAT(StaticShape(*a), ElementsAre(2, 3));
+  EXPECT_THAT(StaticShape(*b), ElementsAre(2, 3));
+  EXPECT_THAT(StaticShape(*c), ElementsAre(2, 3));
+  EXPECT_THAT(StaticShape(*d), ElementsAre(1, 3));
+  EXPECT_THAT(StaticShape(*wide), ElementsAre(2, 3));
+  EXPECT_THAT(StaticShape(*narrow), ElementsAre(1, 3));
+  EXPECT_THAT(StaticShape(*both), ElementsAre(2, 9));
 }
 
 TEST(InferShapes, OmittedOutputsAreNoValues) {

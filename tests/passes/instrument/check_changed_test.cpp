@@ -36,6 +36,36 @@ TEST_F(CheckChangedTest, AChangeThatIsNotTold) {
   EXPECT_TRUE(error.starts_with("pass adding: says that it changed nothing, but ")) << error;
 }
 
+TEST_F(CheckChangedTest, TypesThatNoFileShowsAreNoChange) {
+  // The result of "act" is an output, that of "inner" is not.
+  ir::Value* inner = builder.Op("Relu", "inner", {builder.graph().inputs()[0]});
+  builder.Op("Neg", "last", {inner});
+  Add(Sample("typing-inner", [](PassContext& context) -> StatusOr<bool> {
+    ir::Node& node = *context.model().graph().first_node()->next();
+    context.rewriter().SetType(
+        *node.output(), context.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, {7})));
+    return false;
+  }));
+  Add(Sample("typing-output", [](PassContext& context) -> StatusOr<bool> {
+    ir::Node& node = *context.model().graph().first_node();
+    context.rewriter().SetType(
+        *node.output(), context.model().Intern(ir::Type::Tensor(ir::ElementType::kFloat32, {7})));
+    return false;
+  }));
+  CheckChanged check;
+  EXPECT_EQ(Run("typing-inner", {&check}), "");
+  const std::string error = Run("typing-output", {&check});
+  EXPECT_TRUE(error.starts_with("pass typing-output: says that it changed nothing, but '%act"))
+      << error;
+  // What value_info lists is shown.
+  builder.rewriter().SetType(*inner, builder.model().unknown_type());
+  ir::ValueInfo info;
+  info.value = inner;
+  info.type = inner->type_ref();
+  builder.rewriter().AddValueInfo(builder.graph(), std::move(info));
+  EXPECT_NE(Run("typing-inner", {&check}), "");
+}
+
 TEST_F(CheckChangedTest, LargeWeightsThatAreReplaced) {
   ir::Value* weight = builder.Init("w", {100});
   builder.Output(builder.Op("Add", "sum", {weight, weight}));

@@ -89,6 +89,59 @@ TEST(InsertCalibration, TheHiddenStateOfARecurrentLayerIsObservedToo) {
   EXPECT_EQ(hidden, 1);
 }
 
+TEST(InsertCalibration, WhatALayerOfABranchSeesIsLedOut) {
+  GraphBuilder net;
+  ir::Value* x = net.Input("x");
+  ir::Node* branch = net.Node("If", "if", {net.Input("c", {})});
+  const auto body = [&](const char* name) -> ir::Graph& {
+    return net.rewriter().AddBody(*branch, net.model().Intern(name), false);
+  };
+  ir::Graph& then = body("then_branch");
+  ir::Value* inside = &net.rewriter().Capture(then, *x);
+  net.rewriter().AddGraphOutput(
+      then, net.Node(then, "Conv", "a", {inside, net.Init(then, "w", {2, 2, 1, 1})})->output());
+  ir::Graph& other = body("else_branch");
+  net.rewriter().AddGraphOutput(
+      other, net.Node(other, "Neg", "n", {&net.rewriter().Capture(other, *x)})->output());
+  net.Output(branch->output());
+  EXPECT_TRUE(Insert(net, {"a"}).changed);
+  EXPECT_EQ(Listing(net.graph()),
+            "if, a.observe = If(c)\n"
+            "  a = Conv(x, w)\n"
+            "  a.observe.flat.output0 = Reshape(x, a.observe.flat.shape)\n"
+            "  return a, a.observe.flat.output0\n"
+            "  n = Neg(x)\n"
+            "  a.observe.none.output0 = Slice(a.observe.none.value, a.observe.none.bound, "
+            "a.observe.none.bound, a.observe.none.bound)\n"
+            "  return n, a.observe.none.output0\n"
+            "Observe(a.observe)\n"
+            "return if\n");
+}
+
+TEST(InsertCalibration, AScanSaysHowTheNewOutputIsPutTogether) {
+  GraphBuilder net;
+  ir::Node* scan =
+      net.Node("Scan", "scan", {net.Input("h", {2, 4}), net.Input("xs", {3, 2, 4})},
+               {{"num_scan_inputs", int64_t{1}}, {"scan_output_axes", std::vector<int64_t>{1}}}, 2);
+  ir::Graph& body = net.rewriter().AddBody(*scan, net.model().Intern("body"), false);
+  ir::Value* state = net.Input(body, "state", {2, 4});
+  ir::Value* item = net.Input(body, "item", {2, 4});
+  ir::Node* product = net.Node(body, "MatMul", "mm", {item, net.Init(body, "w", {4, 4})});
+  net.rewriter().AddGraphOutput(body, state);
+  net.rewriter().AddGraphOutput(body, product->output());
+  net.Output(scan->output(1));
+  EXPECT_TRUE(Insert(net, {"mm"}).changed);
+  EXPECT_EQ(Listing(net.graph()),
+            "scan, scan.output1, mm.observe = Scan(h, xs)\n"
+            "  mm = MatMul(item, w)\n"
+            "  mm.observe.flat.output0 = Reshape(item, mm.observe.flat.shape)\n"
+            "  return state, mm, mm.observe.flat.output0\n"
+            "Observe(mm.observe)\n"
+            "return scan.output1\n");
+  EXPECT_EQ(scan->IntsAttribute("scan_output_axes"), (std::vector<int64_t>{1, 0}));
+  EXPECT_EQ(scan->FindAttribute("scan_output_directions"), nullptr);
+}
+
 TEST(InsertCalibration, WithoutMarkedLayersNothingHappens) {
   Net net;
   const std::string before = Listing(net.graph());

@@ -1,0 +1,544 @@
+#include "slow_evaluator.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+
+namespace lathe::test {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+// Calls body(index) for every index below dims, in row-major order.
+void ForEach(const Ints& dims, const std::function<void(const Ints&)>& body) {
+  Ints index(dims.size());
+  int64_t count = 1;
+  for (const int64_t dim : dims) count *= dim;
+  for (int64_t i = 0; i < count; ++i) {
+    body(index);
+    for (size_t axis = dims.size(); axis-- > 0;) {
+      if (++index[axis] < dims[axis]) break;
+      index[axis] = 0;
+    }
+  }
+}
+
+// Position of an index; -1 outside.
+int64_t At(const Ints& dims, const Ints& index) {
+  int64_t at = 0;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (index[i] < 0 || index[i] >= dims[i]) return -1;
+    at = at * dims[i] + index[i];
+  }
+  return at;
+}
+
+int64_t Clip32(int64_t x) {
+  return std::clamp<int64_t>(x, std::numeric_limits<int32_t>::min(),
+                             std::numeric_limits<int32_t>::max());
+}
+
+class Evaluator {
+ public:
+  Evaluator(std::map<std::string, SlowValue> values, const SlowOptions& options)
+      : values_(std::move(values)), options_(options) {}
+
+  std::map<std::string, SlowValue> Run(const ir::Model& model) {
+    for (const ir::Value* value : model.graph().initializers()) {
+      values_[std::string(value->name_text())] = Load(value->tensor());
+    }
+    for (const ir::Node& node : model.graph().nodes()) {
+      if (node.op_text().starts_with("Basic")) {
+        Recurrent(node);
+        continue;
+      }
+      values_[std::string(node.output()->name_text())] = Node(node);
+    }
+    return values_;
+  }
+
+ private:
+  static SlowValue Load(const ir::Tensor& tensor) {
+    SlowValue value;
+    value.dims.assign(tensor.dims().begin(), tensor.dims().end());
+    if (tensor.element_type() == ir::ElementType::kUint64) {
+      const auto words = *tensor.Values<uint64_t>();
+      for (const uint64_t word : words) value.integers.push_back(std::bit_cast<int64_t>(word));
+    } else if (ir::IsFloatingPoint(tensor.element_type())) {
+      value.floats = *tensor.ValuesAsFloat();
+    } else {
+      value.integers = *tensor.ValuesAsInt64();
+    }
+    return value;
+  }
+
+  const SlowValue& In(const ir::Node& node, size_t i) {
+    return values_.at(std::string(node.input(i)->name_text()));
+  }
+  static bool Has(const ir::Node& node, size_t i) { return node.input(i) != nullptr; }
+
+  static int64_t QuantizeOne(float x, float scale, int64_t offset, int64_t low, int64_t high) {
+    const float scaled = x * scale;
+    if (std::isnan(scaled)) return low;
+    const double rounded =
+        std::nearbyint(static_cast<double>(scaled)) + static_cast<double>(offset);
+    return static_cast<int64_t>(
+        std::clamp(rounded, static_cast<double>(low), static_cast<double>(high)));
+  }
+
+  SlowValue Node(const ir::Node& node) {
+    const std::string op(node.op_text());
+    if (op == "AscendQuant") return Quant(node);
+    if (op == "AscendDequant") return Dequant(node);
+    if (op == "AscendAntiQuant") return AntiQuant(node);
+    if (op == "Conv") return Conv(node);
+    if (op == "ConvTranspose") return ConvTranspose(node);
+    if (op == "Gemm" || op == "MatMul") return Matrix(node);
+    if (op == "AveragePool" || op == "MaxPool" || op == "GlobalAveragePool") return Pool(node);
+    if (op == "Pad") return Pad(node);
+    if (op == "Concat") return Concat(node);
+    if (op == "Transpose") return Transpose(node);
+    if (op == "Add" || op == "Mul") return Binary(node);
+    if (op == "Relu" || op == "Clip" || op == "LeakyRelu") return Unary(node);
+    if (op == "Flatten" || op == "Squeeze" || op == "Gather") return Reshape(node);
+    if (op == "Constant") return Load(*node.TensorAttribute("value"));
+    throw std::runtime_error("operator " + op);
+  }
+
+  SlowValue Quant(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    SlowValue y{.dims = x.dims};
+    const std::string type = node.StringAttribute("dst_type", "");
+    const int64_t high = type == "INT16" ? 32767 : type == "INT4" ? 7 : 127;
+    y.offset = static_cast<int64_t>(node.FloatAttribute("offset", 0));
+    for (const float each : x.floats) {
+      y.integers.push_back(
+          QuantizeOne(each, node.FloatAttribute("scale", 0), y.offset, -high - 1, high));
+    }
+    return y;
+  }
+
+  // Channel of element i: axis 1, or the last one of rank 2 and less, or of what MatMul makes.
+  static int64_t ChannelOf(const SlowValue& x, int64_t i, bool last) {
+    int64_t inner = 1;
+    const size_t axis = last || x.dims.size() < 2 ? x.dims.size() - 1 : 1;
+    for (size_t k = axis + 1; k < x.dims.size(); ++k) inner *= x.dims[k];
+    return i / inner % x.dims[axis];
+  }
+
+  SlowValue Dequant(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    const SlowValue& words = In(node, 1);
+    SlowValue y{.dims = x.dims};
+    bool shifted = false;
+    for (const int64_t word : words.integers) shifted = shifted || ((word >> 32) & 255) != 0;
+    for (int64_t i = 0; i < x.size(); ++i) {
+      const int64_t channel = words.integers.size() == 1 ? 0 : ChannelOf(x, i, false);
+      const int64_t word = words.integers[static_cast<size_t>(channel)];
+      const float scale = std::bit_cast<float>(static_cast<uint32_t>(word));
+      if (x.integers.empty()) {
+        y.floats.push_back(x.floats[static_cast<size_t>(i)] * scale);
+        continue;
+      }
+      int64_t sum = Clip32(x.integers[static_cast<size_t>(i)]);
+      const int64_t shift = (word >> 32) & 255;
+      if (shifted) {
+        sum = static_cast<int64_t>(
+            std::floor(static_cast<double>(sum) / std::pow(2.0, static_cast<double>(shift))));
+        sum = std::clamp<int64_t>(sum, -32768, 32767);
+      }
+      float result = static_cast<float>(sum) * scale;
+      if (shifted) result *= std::exp2(static_cast<float>(shift));
+      if (node.IntAttribute("relu_flag", 0) != 0) result = result < 0 ? 0 : result;
+      y.floats.push_back(result);
+    }
+    return y;
+  }
+
+  SlowValue AntiQuant(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    SlowValue y{.dims = x.dims};
+    for (const int64_t q : x.integers) {
+      y.floats.push_back(static_cast<float>(q - x.offset) * node.FloatAttribute("scale", 0));
+    }
+    return y;
+  }
+
+  static Ints Attribute(const ir::Node& node, const char* name, size_t count, int64_t absent) {
+    Ints values = node.IntsAttribute(name);
+    if (values.empty()) values.assign(count, absent);
+    return values;
+  }
+
+  // The dequant parameter's offset_w of a layer's channel.
+  int64_t WeightOffset(const ir::Node& node, int64_t channel) {
+    for (const ir::Use& use : node.output()->uses()) {
+      if (!use.user()->Is("AscendDequant")) continue;
+      const Ints& words = In(*use.user(), 1).integers;
+      const int64_t word = words[words.size() == 1 ? 0 : static_cast<size_t>(channel)];
+      return static_cast<int8_t>(static_cast<uint8_t>(word >> 40));
+    }
+    return 0;
+  }
+
+  int64_t BiasOf(const ir::Node& node, int64_t channel) {
+    if (!Has(node, 2)) return 0;
+    const Ints& bias = In(node, 2).integers;
+    return bias[bias.size() == 1 ? 0 : static_cast<size_t>(channel)];
+  }
+
+  SlowValue Conv(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    const SlowValue& w = In(node, 1);
+    const size_t axes = x.dims.size() - 2;
+    const Ints strides = Attribute(node, "strides", axes, 1);
+    const Ints dilations = Attribute(node, "dilations", axes, 1);
+    const Ints pads = Attribute(node, "pads", 2 * axes, 0);
+    const int64_t groups = node.IntAttribute("group", 1);
+    SlowValue y;
+    y.dims = {x.dims[0], w.dims[0]};
+    for (size_t i = 0; i < axes; ++i) {
+      y.dims.push_back(
+          (x.dims[i + 2] + pads[i] + pads[axes + i] - dilations[i] * (w.dims[i + 2] - 1) - 1) /
+              strides[i] +
+          1);
+    }
+    ForEach(y.dims, [&](const Ints& out) {
+      const int64_t group = out[1] / (w.dims[0] / groups);
+      const int64_t offset_w = WeightOffset(node, out[1]);
+      int64_t sum = BiasOf(node, out[1]);
+      Ints box(w.dims.begin() + 1, w.dims.end());
+      ForEach(box, [&](const Ints& tap) {
+        Ints in = {out[0], group * w.dims[1] + tap[0]};
+        Ints at = {out[1]};
+        at.insert(at.end(), tap.begin(), tap.end());
+        for (size_t i = 0; i < axes; ++i) {
+          in.push_back(out[i + 2] * strides[i] - pads[i] + tap[i + 1] * dilations[i]);
+        }
+        const int64_t place = At(x.dims, in);
+        if (place < 0) return;
+        sum += (x.integers[static_cast<size_t>(place)] - x.offset) *
+               (w.integers[static_cast<size_t>(At(w.dims, at))] - offset_w);
+      });
+      y.integers.push_back(Clip32(sum));
+    });
+    return y;
+  }
+
+  SlowValue ConvTranspose(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    const SlowValue& w = In(node, 1);
+    const size_t axes = x.dims.size() - 2;
+    const Ints strides = Attribute(node, "strides", axes, 1);
+    const Ints dilations = Attribute(node, "dilations", axes, 1);
+    const Ints pads = Attribute(node, "pads", 2 * axes, 0);
+    const Ints extra = Attribute(node, "output_padding", axes, 0);
+    const int64_t groups = node.IntAttribute("group", 1);
+    SlowValue y;
+    y.dims = {x.dims[0], w.dims[1] * groups};
+    for (size_t i = 0; i < axes; ++i) {
+      y.dims.push_back(strides[i] * (x.dims[i + 2] - 1) + extra[i] +
+                       dilations[i] * (w.dims[i + 2] - 1) + 1 - pads[i] - pads[axes + i]);
+    }
+    y.integers.assign(static_cast<size_t>(y.size()), 0);
+    // Every input element is spread over the outputs that it reaches.
+    ForEach(x.dims, [&](const Ints& in) {
+      const int64_t group = in[1] / (x.dims[1] / groups);
+      const int64_t q = x.integers[static_cast<size_t>(At(x.dims, in))] - x.offset;
+      Ints box(w.dims.begin() + 1, w.dims.end());
+      ForEach(box, [&](const Ints& tap) {
+        Ints out = {in[0], group * w.dims[1] + tap[0]};
+        Ints at = {in[1]};
+        at.insert(at.end(), tap.begin(), tap.end());
+        for (size_t i = 0; i < axes; ++i) {
+          out.push_back(in[i + 2] * strides[i] - pads[i] + tap[i + 1] * dilations[i]);
+        }
+        const int64_t place = At(y.dims, out);
+        if (place < 0) return;
+        y.integers[static_cast<size_t>(place)] +=
+            q * w.integers[static_cast<size_t>(At(w.dims, at))];
+      });
+    });
+    for (int64_t i = 0; i < y.size(); ++i) {
+      auto& sum = y.integers[static_cast<size_t>(i)];
+      sum = Clip32(sum + BiasOf(node, ChannelOf(y, i, false)));
+    }
+    return y;
+  }
+
+  SlowValue Matrix(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    const SlowValue& w = In(node, 1);
+    const bool transposed = node.IntAttribute("transB", 0) != 0;
+    const int64_t depth = x.dims.back();
+    const int64_t columns = w.dims[transposed ? 0 : 1];
+    SlowValue y{.dims = x.dims};
+    y.dims.back() = columns;
+    for (int64_t row = 0; row < x.size() / depth; ++row) {
+      for (int64_t c = 0; c < columns; ++c) {
+        int64_t sum = BiasOf(node, c);
+        for (int64_t k = 0; k < depth; ++k) {
+          const int64_t at = transposed ? c * depth + k : k * columns + c;
+          sum += (x.integers[static_cast<size_t>(row * depth + k)] - x.offset) *
+                 w.integers[static_cast<size_t>(at)];
+        }
+        y.integers.push_back(Clip32(sum));
+      }
+    }
+    return y;
+  }
+
+  SlowValue Pool(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    const size_t axes = x.dims.size() - 2;
+    const bool global = node.Is("GlobalAveragePool");
+    Ints kernel = node.IntsAttribute("kernel_shape");
+    if (global) kernel.assign(x.dims.begin() + 2, x.dims.end());
+    const Ints strides = Attribute(node, "strides", axes, 1);
+    const Ints pads = Attribute(node, "pads", 2 * axes, 0);
+    SlowValue y{.dims = {x.dims[0], x.dims[1]}, .offset = x.offset};
+    for (size_t i = 0; i < axes; ++i) {
+      y.dims.push_back((x.dims[i + 2] + pads[i] + pads[axes + i] - kernel[i]) / strides[i] + 1);
+    }
+    ForEach(y.dims, [&](const Ints& out) {
+      int64_t sum = 0;
+      double float_sum = 0;
+      int64_t count = 0;
+      int64_t most = std::numeric_limits<int64_t>::min();
+      float float_most = -std::numeric_limits<float>::infinity();
+      ForEach(kernel, [&](const Ints& tap) {
+        Ints in = {out[0], out[1]};
+        for (size_t i = 0; i < axes; ++i) in.push_back(out[i + 2] * strides[i] - pads[i] + tap[i]);
+        const int64_t place = At(x.dims, in);
+        if (place < 0) {
+          count += node.IntAttribute("count_include_pad", 0);
+          return;
+        }
+        ++count;
+        if (x.integers.empty()) {
+          float_sum += static_cast<double>(x.floats[static_cast<size_t>(place)]);
+          float_most = std::max(float_most, x.floats[static_cast<size_t>(place)]);
+        } else {
+          sum += x.integers[static_cast<size_t>(place)] - x.offset;
+          most = std::max(most, x.integers[static_cast<size_t>(place)]);
+        }
+      });
+      if (node.Is("MaxPool")) {
+        if (x.integers.empty()) {
+          y.floats.push_back(float_most);
+        } else {
+          y.integers.push_back(most);
+        }
+      } else {
+        const float total =
+            x.integers.empty() ? static_cast<float>(float_sum) : static_cast<float>(sum);
+        y.floats.push_back(total / static_cast<float>(count));
+      }
+    });
+    return y;
+  }
+
+  SlowValue Pad(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    const Ints& pads = In(node, 1).integers;
+    const size_t rank = x.dims.size();
+    SlowValue y{.dims = x.dims, .offset = x.offset};
+    for (size_t i = 0; i < rank; ++i) y.dims[i] += pads[i] + pads[rank + i];
+    ForEach(y.dims, [&](const Ints& out) {
+      Ints in = out;
+      for (size_t i = 0; i < rank; ++i) in[i] -= pads[i];
+      const int64_t place = At(x.dims, in);
+      y.integers.push_back(place < 0 ? x.offset : x.integers[static_cast<size_t>(place)]);
+    });
+    return y;
+  }
+
+  SlowValue Concat(const ir::Node& node) {
+    const auto axis = static_cast<size_t>(node.IntAttribute("axis", 0));
+    SlowValue y = In(node, 0);
+    y.dims[axis] = 0;
+    for (size_t i = 0; i < node.num_inputs(); ++i) y.dims[axis] += In(node, i).dims[axis];
+    y.floats.clear();
+    y.integers.clear();
+    ForEach(y.dims, [&](const Ints& out) {
+      Ints in = out;
+      size_t part = 0;
+      while (in[axis] >= In(node, part).dims[axis]) in[axis] -= In(node, part++).dims[axis];
+      const SlowValue& x = In(node, part);
+      const auto place = static_cast<size_t>(At(x.dims, in));
+      if (x.integers.empty()) {
+        y.floats.push_back(x.floats[place]);
+      } else {
+        y.integers.push_back(x.integers[place]);
+      }
+    });
+    return y;
+  }
+
+  SlowValue Transpose(const ir::Node& node) {
+    const SlowValue& x = In(node, 0);
+    const Ints order = node.IntsAttribute("perm");
+    SlowValue y{.dims = {}, .offset = x.offset};
+    for (const int64_t axis : order) y.dims.push_back(x.dims[static_cast<size_t>(axis)]);
+    ForEach(y.dims, [&](const Ints& out) {
+      Ints in(out.size());
+      for (size_t i = 0; i < out.size(); ++i) in[static_cast<size_t>(order[i])] = out[i];
+      const auto place = static_cast<size_t>(At(x.dims, in));
+      if (x.integers.empty()) {
+        y.floats.push_back(x.floats[place]);
+      } else {
+        y.integers.push_back(x.integers[place]);
+      }
+    });
+    return y;
+  }
+
+  // Flatten, Squeeze; Gather of the last of axis 1.
+  SlowValue Reshape(const ir::Node& node) {
+    SlowValue y = In(node, 0);
+    if (node.Is("Flatten")) {
+      y.dims = {y.dims[0], y.size() / y.dims[0]};
+    } else if (node.Is("Squeeze")) {
+      y.dims.erase(y.dims.begin() + node.IntsAttribute("axes").at(0));
+    } else {
+      const SlowValue x = y;
+      y.dims = {x.dims[0], x.dims[2]};
+      y.floats.clear();
+      ForEach(y.dims, [&](const Ints& out) {
+        y.floats.push_back(
+            x.floats[static_cast<size_t>(At(x.dims, {out[0], x.dims[1] - 1, out[1]}))]);
+      });
+    }
+    return y;
+  }
+
+  SlowValue Binary(const ir::Node& node) {
+    const SlowValue& a = In(node, 0);
+    const SlowValue& b = In(node, 1);
+    const bool first =
+        a.dims.size() > b.dims.size() || (a.dims.size() == b.dims.size() && a.size() >= b.size());
+    SlowValue y{.dims = first ? a.dims : b.dims};
+    const auto element = [&](const SlowValue& x, const Ints& out) {
+      Ints in(out.end() - static_cast<std::ptrdiff_t>(x.dims.size()), out.end());
+      for (size_t i = 0; i < in.size(); ++i) in[i] = x.dims[i] == 1 ? 0 : in[i];
+      return static_cast<size_t>(At(x.dims, in));
+    };
+    ForEach(y.dims, [&](const Ints& out) {
+      const size_t i = element(a, out), j = element(b, out);
+      if (!a.integers.empty()) {
+        y.integers.push_back(Clip32(a.integers[i] + b.integers[j]));
+      } else if (node.Is("Add")) {
+        y.floats.push_back(a.floats[i] + b.floats[j]);
+      } else {
+        y.floats.push_back(a.floats[i] * b.floats[j]);
+      }
+    });
+    return y;
+  }
+
+  SlowValue Unary(const ir::Node& node) {
+    SlowValue y = In(node, 0);
+    for (float& x : y.floats) {
+      if (node.Is("LeakyRelu")) {
+        x = x < 0 ? x * node.FloatAttribute("alpha", 0.01f) : x;
+      } else if (node.Is("Relu")) {
+        x = x < 0 ? 0 : x;
+      } else {
+        if (Has(node, 1)) x = x < In(node, 1).floats[0] ? In(node, 1).floats[0] : x;
+        if (Has(node, 2)) x = x > In(node, 2).floats[0] ? In(node, 2).floats[0] : x;
+      }
+    }
+    return y;
+  }
+
+  static float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+
+  // Forward, one direction, no lengths: what the goldens have.
+  void Recurrent(const ir::Node& node) {
+    const bool lstm = node.Is("BasicLSTMInplaceFillWindowCache");
+    const size_t gates = lstm ? 4 : 3;
+    const SlowValue& x = In(node, 0);
+    const SlowValue& w = In(node, 1);
+    const SlowValue& r = In(node, 2);
+    const Ints& bias = In(node, lstm ? 5 : 4).integers;
+    const Ints& words = In(node, lstm ? 8 : 7).integers;
+    const auto hidden = static_cast<size_t>(r.dims[2]);
+    const auto inputs = static_cast<size_t>(x.dims[2]);
+    const size_t columns = gates * hidden;
+    const auto quantize = [&](float value, const char* scale, const char* offset_name) {
+      const auto offset = static_cast<int64_t>(node.FloatAttribute(offset_name, 0));
+      return QuantizeOne(value, node.FloatAttribute(scale, 0), offset, -128, 127) - offset;
+    };
+    const auto scale = [&](size_t i) {
+      return std::bit_cast<float>(static_cast<uint32_t>(words[i]));
+    };
+    SlowValue y{.dims = {x.dims[0], 1, x.dims[1], r.dims[2]}};
+    y.floats.resize(static_cast<size_t>(y.size()));
+    for (int64_t sample = 0; sample < x.dims[1]; ++sample) {
+      const auto first = static_cast<size_t>(sample) * hidden;
+      std::vector<float> h(hidden), c(hidden);
+      for (size_t k = 0; k < hidden; ++k) {
+        // The initial state is quantised as a whole.
+        h[k] = static_cast<float>(
+                   quantize(In(node, 3).floats[first + k], "quant_scale_h", "quant_offset_h")) *
+               (1.0f / node.FloatAttribute("quant_scale_h", 0));
+        if (lstm) c[k] = In(node, 4).floats[first + k];
+      }
+      for (int64_t t = 0; t < x.dims[0]; ++t) {
+        std::vector<float> from_x(columns), from_h(columns);
+        for (size_t g = 0; g < columns; ++g) {
+          int64_t sum = bias[g];
+          for (size_t k = 0; k < inputs; ++k) {
+            const auto at = static_cast<size_t>(t * x.dims[1] + sample) * inputs + k;
+            sum += quantize(x.floats[at], "quant_scale_x", "quant_offset_x") *
+                   w.integers[g * inputs + k];
+          }
+          from_x[g] = static_cast<float>(sum) * scale(g);
+          const bool integers = options_.quantize_hidden || t == 0;
+          double h_sum = static_cast<double>(bias[columns + g]);
+          for (size_t k = 0; k < hidden; ++k) {
+            const double each =
+                integers ? static_cast<double>(quantize(h[k], "quant_scale_h", "quant_offset_h"))
+                         : static_cast<double>(h[k]) *
+                               static_cast<double>(node.FloatAttribute("quant_scale_h", 0));
+            h_sum += each * static_cast<double>(r.integers[g * hidden + k]);
+          }
+          from_h[g] = static_cast<float>(h_sum) * scale(columns + g);
+        }
+        for (size_t k = 0; k < hidden; ++k) {
+          if (lstm) {
+            const auto gate = [&](size_t g) {
+              return from_x[g * hidden + k] + from_h[g * hidden + k];
+            };
+            const float i = Sigmoid(gate(0)), o = Sigmoid(gate(1)), f = Sigmoid(gate(2));
+            c[k] = f * c[k] + i * std::tanh(gate(3));
+            h[k] = o * std::tanh(c[k]);
+          } else {
+            const float z = Sigmoid(from_x[k] + from_h[k]);
+            const float reset = Sigmoid(from_x[hidden + k] + from_h[hidden + k]);
+            const float n = std::tanh(from_x[2 * hidden + k] + reset * from_h[2 * hidden + k]);
+            h[k] = (1.0f - z) * n + z * h[k];
+          }
+          y.floats[static_cast<size_t>(t * x.dims[1] + sample) * hidden + k] = h[k];
+        }
+      }
+    }
+    values_[std::string(node.output(0)->name_text())] = std::move(y);
+  }
+
+  std::map<std::string, SlowValue> values_;
+  SlowOptions options_;
+};
+
+}  // namespace
+
+std::map<std::string, SlowValue> EvaluateSlowly(const ir::Model& model,
+                                                std::map<std::string, SlowValue> inputs,
+                                                const SlowOptions& options) {
+  return Evaluator(std::move(inputs), options).Run(model);
+}
+
+}  // namespace lathe::test
