@@ -34,6 +34,14 @@ bool IsFloatResult(const ir::Value& value) {
          ir::IsFloatingPoint(value.type().element);
 }
 
+// The constant's number, or `absent` when it is none.
+double Scalar(const ir::Value* value, double absent) {
+  const ir::Tensor tensor = value == nullptr ? ir::Tensor() : value->ConstantTensor();
+  if (!tensor || tensor.num_elements() != 1) return absent;
+  const auto values = tensor.ValuesAsFloat();
+  return values.ok() ? double{values->at(0)} : absent;
+}
+
 // The quantiser that feeds a layer, possibly through Pad: an AscendQuant, or the Clip of a chain of
 // standard operators.
 void FindQuantizer(const ir::Node& node, LayerValues& layer) {
@@ -52,13 +60,11 @@ void FindQuantizer(const ir::Node& node, LayerValues& layer) {
         if (type == "INT16") layer.low = INT16_MIN, layer.high = INT16_MAX;
         if (type == "INT4") layer.low = -8, layer.high = 7;
       } else {
-        const auto low = producer.input(1)->ConstantTensor().ValuesAsFloat();
-        const auto high = producer.input(2)->ConstantTensor().ValuesAsFloat();
-        if (low.ok() && high.ok()) layer.low = low->at(0), layer.high = high->at(0);
-        const ir::Node* add = producer.input(0)->producer();
-        if (add != nullptr && add->num_inputs() == 2) {
-          const auto offset = add->input(1)->ConstantTensor().ValuesAsFloat();
-          if (offset.ok()) layer.zero = offset->at(0);
+        layer.low = Scalar(producer.input(1), layer.low);
+        layer.high = Scalar(producer.input(2), layer.high);
+        const ir::Value* sum = producer.input(0);
+        if (sum != nullptr && sum->producer() != nullptr) {
+          layer.zero = Scalar(sum->producer()->input(1), 0);
         }
       }
       return;
