@@ -79,7 +79,8 @@ StatusOr<ir::Tensor> Unpack(const ir::Tensor& packed, size_t axis) {
 
 Status UnpackInt4Weights(ir::Rewriter& rewriter) {
   for (bool changed = true; changed;) {
-    LATHE_RETURN_IF_ERROR(ir::InferShapes(rewriter, {.list_types = true, .skip_known = true}).status());
+    LATHE_RETURN_IF_ERROR(
+        ir::InferShapes(rewriter, {.list_types = true, .skip_known = true}).status());
     changed = false;
     for (ir::Node& node : rewriter.model().graph().nodes()) {
       for (const Packed& each : FindPacked(node)) {
