@@ -277,6 +277,13 @@ StatusOr<LayerWeights> ReadLayerWeights(const ir::Node& node, const std::vector<
                      node.input(1)->name_text(), ir::ElementTypeName(tensor.element_type())),
         node);
   }
+  if (const ir::Node* quant = node.input(1)->producer();
+      quant != nullptr && quant->Is("AscendWeightQuant")) {
+    LATHE_ASSIGN_OR_RETURN(const auto stated, ReadIntegers(quant->input(1), "offset"));
+    if (std::ranges::any_of(stated, [](int32_t offset) { return offset != 0; })) {
+      return InNode(Unsupported("an offset other than 0 is not executed"), *quant);
+    }
+  }
   const auto dims = tensor.dims();
   const size_t rank = conv ? input.size() : 2;
   if (dims.size() != rank || (conv && rank < 3) || (!conv && input.empty())) {

@@ -9,6 +9,7 @@ void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddCalibrateCommand(app, global);
   AddSaveCommand(app, global);
   AddRunCommand(app, global);
+  AddCompareCommand(app, global);
   AddInspectCommand(app, global);
   AddExplainCommand(app, global);
   AddOptCommand(app, global);

@@ -8,6 +8,7 @@ namespace lathe::tools {
 // Each adds its subcommand to the program. Its callback sets GlobalOptions::run.
 void AddBalanceCommand(CLI::App& app, GlobalOptions& global);
 void AddCalibrateCommand(CLI::App& app, GlobalOptions& global);
+void AddCompareCommand(CLI::App& app, GlobalOptions& global);
 void AddConfigCommand(CLI::App& app, GlobalOptions& global);
 void AddExplainCommand(CLI::App& app, GlobalOptions& global);
 void AddInspectCommand(CLI::App& app, GlobalOptions& global);

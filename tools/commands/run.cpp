@@ -75,7 +75,8 @@ Status Run(const RunOptions& options, const GlobalOptions& global) {
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::InputSpec> specs,
                          ir::InputSpecs(model->graph(), global.shapes));
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, ReadInputs(options.inputs, specs));
-  const std::unique_ptr<eval::Engine> engine = runtime::MakeEngine();
+  const std::unique_ptr<eval::Engine> engine = runtime::MakeEngine(
+      {.isa = {}, .note = [](const std::string& note) { fmt::print(stderr, "note: {}\n", note); }});
   eval::CompileOptions compile;
   compile.threads = global.threads;
   compile.input_shapes = global.shapes;
