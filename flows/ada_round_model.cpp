@@ -82,7 +82,7 @@ class SampleDrawer {
 // All that one layer's optimisation looks at.
 struct Problem {
   std::string name;
-  quant::AdaOptions options;
+  quant::AdaRoundOptions options;
   quant::WeightLayout layout;
   std::vector<float> weights;
   std::vector<float> scales;

@@ -23,7 +23,7 @@ size_t Pieces(size_t count) { return (count + kPiece - 1) / kPiece; }
 
 }  // namespace
 
-AdaPenalty AdaPenaltyAt(const AdaOptions& options, int64_t iteration) {
+AdaPenalty AdaPenaltyAt(const AdaRoundOptions& options, int64_t iteration) {
   const double all = static_cast<double>(options.num_iteration);
   const double warm = options.warm_start * all;
   const auto now = static_cast<double>(iteration);
@@ -35,7 +35,7 @@ AdaPenalty AdaPenaltyAt(const AdaOptions& options, int64_t iteration) {
 
 StatusOr<AdaRounding> AdaRounding::Create(std::span<const float> weights,
                                           const WeightLayout& layout, std::span<const float> scales,
-                                          const AdaOptions& options) {
+                                          const AdaRoundOptions& options) {
   if (weights.empty() || weights.size() != static_cast<size_t>(layout.size())) {
     return InvalidInput("the weight has {} values where its shape needs {}", weights.size(),
                         layout.size());

@@ -18,7 +18,7 @@
 namespace lathe::quant {
 
 // The configuration's values of the same names.
-struct AdaOptions {
+struct AdaRoundOptions {
   int64_t num_iteration = 10000;
   double reg_param = 0.01;
   // Share of the iterations before the penalty sets in.
@@ -34,7 +34,7 @@ struct AdaPenalty {
   bool active = false;
   double beta = 0;
 };
-AdaPenalty AdaPenaltyAt(const AdaOptions& options, int64_t iteration);
+AdaPenalty AdaPenaltyAt(const AdaRoundOptions& options, int64_t iteration);
 
 // The state of one layer's weights: six floats a weight.
 class AdaRounding {
@@ -42,7 +42,8 @@ class AdaRounding {
   // One scale a channel of `layout`. Errors: sizes that do not fit; a scale that is not positive
   // and finite; a weight that is not finite.
   static StatusOr<AdaRounding> Create(std::span<const float> weights, const WeightLayout& layout,
-                                      std::span<const float> scales, const AdaOptions& options);
+                                      std::span<const float> scales,
+                                      const AdaRoundOptions& options);
 
   // The weights as rounding now is, in between integers where it is undecided.
   std::span<const float> weights() const { return soft_; }
@@ -55,11 +56,11 @@ class AdaRounding {
   void Step(std::span<const float> gradient, ThreadPool& pool);
 
  private:
-  AdaRounding(const AdaOptions& options, const WeightLayout& layout, std::vector<float> scales)
+  AdaRounding(const AdaRoundOptions& options, const WeightLayout& layout, std::vector<float> scales)
       : options_(options), layout_(layout), scales_(std::move(scales)) {}
   void UpdateSoft(size_t begin, size_t end);
 
-  AdaOptions options_;
+  AdaRoundOptions options_;
   WeightLayout layout_;
   std::vector<float> scales_;
   std::vector<uint32_t> channel_of_run_;

@@ -64,7 +64,7 @@ TEST(KlScales, Refuses) {
 }
 
 TEST(AdaPenalty, IsTheReferences) {
-  const AdaOptions options;
+  const AdaRoundOptions options;
   EXPECT_FALSE(AdaPenaltyAt(options, 1999).active);
   EXPECT_TRUE(AdaPenaltyAt(options, 2000).active);
   EXPECT_DOUBLE_EQ(AdaPenaltyAt(options, 2000).beta, 20);
