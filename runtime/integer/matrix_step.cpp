@@ -74,7 +74,7 @@ class MatrixStep : public LayerStep {
     const size_t row_tasks = (tiles + tiles_a_task - 1) / tiles_a_task;
     const size_t blocks = (packed_.panels + kTilePanels - 1) / kTilePanels;
     // Columns are split only where there are too few rows to keep all threads busy.
-    const auto wanted = static_cast<size_t>(4 * context.pool->num_threads());
+    const auto wanted = size_t{4} * static_cast<size_t>(context.pool->num_threads());
     const size_t splits =
         std::clamp<size_t>((wanted + row_tasks * groups_ - 1) / (row_tasks * groups_), 1, blocks);
     const size_t blocks_a_task = (blocks + splits - 1) / splits;
