@@ -25,25 +25,15 @@ int32_t ClipToInt32(int64_t value) {
                                                   std::numeric_limits<int32_t>::max()));
 }
 
-class LayerStep : public Step {
+class LayerStep : public EpilogueStep {
  public:
   LayerStep(MatrixLayer layer, const TensorInfo& input, std::shared_ptr<Epilogue> epilogue)
-      : layer_(std::move(layer)), epilogue_(std::move(epilogue)), pad_(MakePadRow(input)) {}
-
-  std::vector<TensorId> Reads() const override {
-    std::vector<TensorId> ids = {layer_.input};
-    epilogue_->AddReads(&ids);
-    return ids;
-  }
-  std::vector<TensorId> Writes() const override {
-    std::vector<TensorId> ids;
-    epilogue_->AddWrites(&ids);
-    return ids;
-  }
+      : EpilogueStep(layer.input, std::move(epilogue)),
+        layer_(std::move(layer)),
+        pad_(MakePadRow(input)) {}
 
  protected:
   MatrixLayer layer_;
-  std::shared_ptr<Epilogue> epilogue_;
   AlignedBytes pad_;
 };
 
