@@ -93,8 +93,8 @@ Status Job::LoadState() {
   LATHE_RETURN_IF_ERROR(HashModel(request_.model_path, *model_, hash));
   LATHE_ASSIGN_OR_RETURN(const std::string config, backends::WritePtqJson(chosen_.config));
   hash.Add(config);
-  LATHE_ASSIGN_OR_RETURN(const std::vector<uint64_t> batches, HashBatches(*request_.data));
-  for (const uint64_t batch : batches) hash.Add(batch);
+  LATHE_ASSIGN_OR_RETURN(const SampleHashes samples, HashSamples(*request_.data));
+  hash.Add(samples);
   for (const auto& [name, dims] : request_.control.input_shapes) {
     hash.Add(name);
     for (const int64_t dim : dims) hash.Add(static_cast<uint64_t>(dim));
@@ -117,7 +117,7 @@ Status Job::LoadState() {
 
 bool Job::IsRolledBack(std::string_view layer, size_t rolled_back) const {
   for (size_t i = 0; i < rolled_back; ++i) {
-    if (state_.ranking->layers[i].layer == layer) return true;
+    if ((*state_.ranking)[i].layer == layer) return true;
   }
   return false;
 }
@@ -203,9 +203,8 @@ Status Job::Run() {
   LATHE_ASSIGN_OR_RETURN(const bool all_quantized, Try(0));
   if (!all_quantized) {
     LATHE_RETURN_IF_ERROR(RankIfNeeded());
-    LATHE_RETURN_IF_ERROR(SearchRollback(state_.ranking->layers.size(), [&](size_t count) {
-                            return Try(count);
-                          }).status());
+    LATHE_RETURN_IF_ERROR(
+        SearchRollback(state_.ranking->size(), [&](size_t count) { return Try(count); }).status());
   }
   const size_t best = ChooseCandidate(state_.candidates, *state_.float_value, request_.budget);
   const size_t rolled_back = state_.candidates[best].rolled_back;
@@ -246,14 +245,12 @@ AutoSummary Job::TakeSummary() {
   summary.notes = chosen_.notes;
   summary.notes.insert(summary.notes.end(), notes_.begin(), notes_.end());
   if (state_.ranking) {
-    summary.ranking = std::move(state_.ranking->layers);
+    summary.ranking = *std::move(state_.ranking);
     for (size_t i = 0; i < chosen.rolled_back; ++i) {
       summary.left_float.push_back(
           {summary.ranking[i].layer, fmt::format("given back for accuracy (similarity {:.6f})",
                                                  summary.ranking[i].similarity)});
     }
-    summary.notes.insert(summary.notes.end(), state_.ranking->notes.begin(),
-                         state_.ranking->notes.end());
   }
   summary.candidates = std::move(state_.candidates);
   summary.resumed = resumed_;
@@ -293,6 +290,8 @@ StatusOr<AutoSummary> AutoCalibrate(LoadedModel loaded, const AutoRequest& reque
     chosen.notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used",
                                        used, request.data->num_batches() - used));
   }
+  chosen.notes.insert(chosen.notes.end(), request.evaluator.notes.begin(),
+                      request.evaluator.notes.end());
   LATHE_ASSIGN_OR_RETURN(OutputPaths paths, MakeOutputPaths(request.output_prefix));
   Job job(std::move(loaded.model), std::move(chosen), request, engine, std::move(paths));
   LATHE_RETURN_IF_ERROR(job.LoadState());

@@ -21,11 +21,10 @@ AutoState FromJson(const Json& json) {
   if (json.contains("ranking")) {
     state.ranking.emplace();
     for (const Json& layer : json.at("ranking")) {
-      state.ranking->layers.push_back({layer.at(0).get<std::string>(), layer.at(1).get<double>()});
+      state.ranking->push_back({layer.at(0).get<std::string>(), layer.at(1).get<double>()});
     }
-    state.ranking->notes = json.at("notes").get<std::vector<std::string>>();
   }
-  const size_t layers = state.ranking ? state.ranking->layers.size() : 0;
+  const size_t layers = state.ranking ? state.ranking->size() : 0;
   for (const Json& candidate : json.at("candidates")) {
     state.candidates.push_back({candidate.at(0).get<size_t>(), candidate.at(1).get<double>()});
     const size_t count = state.candidates.back().rolled_back;
@@ -39,11 +38,10 @@ Json ToJson(const AutoState& state) {
   if (state.float_value) json["float"] = *state.float_value;
   if (state.ranking) {
     Json ranking = Json::array();
-    for (const LayerSimilarity& layer : state.ranking->layers) {
+    for (const LayerSimilarity& layer : *state.ranking) {
       ranking.push_back(Json::array({layer.layer, layer.similarity}));
     }
     json["ranking"] = std::move(ranking);
-    json["notes"] = state.ranking->notes;
   }
   Json candidates = Json::array();
   for (const MeasuredCandidate& each : state.candidates) {

@@ -22,7 +22,7 @@ struct AutoState {
   std::string job;
   std::optional<double> float_value;
   // Once it is known.
-  std::optional<LayerRanking> ranking;
+  std::optional<std::vector<LayerSimilarity>> ranking;
   // In the order in which they were measured.
   std::vector<MeasuredCandidate> candidates;
 };

@@ -12,6 +12,9 @@
 
 namespace lathe::flows {
 
+// One number a sample, batch by batch.
+using SampleHashes = std::vector<std::vector<uint64_t>>;
+
 // FNV-1a with 64 bits: finds changes, not forgeries.
 class ContentHash {
  public:
@@ -21,6 +24,7 @@ class ContentHash {
   void Add(uint64_t number);
   // Element type, extents and bytes. Errors: those of reading.
   Status Add(const ir::Tensor& tensor);
+  void Add(const SampleHashes& samples);
   uint64_t value() const { return value_; }
 
  private:
@@ -30,7 +34,9 @@ class ContentHash {
 // The file, and the constants of the model read from it that stand in other files. O(bytes).
 Status HashModel(const std::string& path, const ir::Model& model, ContentHash& hash);
 
-// One number a batch. Loads each once.
-StatusOr<std::vector<uint64_t>> HashBatches(const frontends::BatchSource& data);
+// A sample is what the inputs of a batch have at one position of dimension 0, and what they have
+// that are scalars; the whole batch where the others do not agree on that dimension. Loads each
+// batch once.
+StatusOr<SampleHashes> HashSamples(const frontends::BatchSource& data);
 
 }  // namespace lathe::flows

@@ -85,34 +85,24 @@ double OutputSimilarity(std::span<const float> original, std::span<const float> 
   return 0.5 + 0.5 * std::clamp(product / (std::sqrt(a) * std::sqrt(b)), -1.0, 1.0);
 }
 
-StatusOr<LayerRanking> RankLayers(const ir::Model& model, const quant::QuantSettings& settings,
-                                  const CalibratedModel& calibrated, eval::Engine& engine,
-                                  const frontends::BatchSource& data, const RunControl& control) {
+StatusOr<std::vector<LayerSimilarity>> RankLayers(
+    const ir::Model& model, const quant::QuantSettings& settings, const CalibratedModel& calibrated,
+    eval::Engine& engine, const frontends::BatchSource& data, const RunControl& control) {
   std::unique_ptr<ir::Model> fused = model.Clone();
   LATHE_RETURN_IF_ERROR(
       RunPasses(*fused, passes::FusionPipeline(settings.do_fusion, settings.skip_fusion_layers))
           .status());
   LATHE_ASSIGN_OR_RETURN(const TwinnedModel twins, MakeTwins(std::move(fused), calibrated));
+  std::vector<LayerSimilarity> ranking;
+  if (twins.layers.empty()) return ranking;
   std::vector<Meeting> meetings(twins.layers.size());
-  if (!twins.layers.empty()) {
-    LATHE_RETURN_IF_ERROR(
-        RunTwins(twins, meetings, static_cast<size_t>(settings.batch_num), engine, data, control));
+  LATHE_RETURN_IF_ERROR(
+      RunTwins(twins, meetings, static_cast<size_t>(settings.batch_num), engine, data, control));
+  for (size_t i = 0; i < meetings.size(); ++i) {
+    const double batches = static_cast<double>(std::max<size_t>(meetings[i].batches, 1));
+    ranking.push_back({twins.layers[i].layer, meetings[i].sum / batches});
   }
-  LayerRanking ranking;
-  for (const quant::RecordEntry& entry : calibrated.record.entries) {
-    const auto found = std::ranges::find(twins.layers, *entry.key, &TwinnedLayer::layer);
-    double similarity = 1;
-    if (found == twins.layers.end()) {
-      ranking.notes.push_back(fmt::format(
-          "{}: its sensitivity is not known, since it stands in a body: it goes back last",
-          *entry.key));
-    } else {
-      const Meeting& meeting = meetings[static_cast<size_t>(found - twins.layers.begin())];
-      similarity = meeting.sum / static_cast<double>(std::max<size_t>(meeting.batches, 1));
-    }
-    ranking.layers.push_back({*entry.key, similarity});
-  }
-  std::ranges::stable_sort(ranking.layers, {}, &LayerSimilarity::similarity);
+  std::ranges::stable_sort(ranking, {}, &LayerSimilarity::similarity);
   return ranking;
 }
 

@@ -21,17 +21,11 @@ struct LayerSimilarity {
   double similarity = 1;
 };
 
-struct LayerRanking {
-  // The most sensitive layer first; among equals the order of the graph.
-  std::vector<LayerSimilarity> layers;
-  std::vector<std::string> notes;
-};
-
 // Ranks the layers of the calibrated record on the first batch_num batches. `model` is the float
-// network as it was before calibration. Layers whose outputs cannot be seen, in bodies of If and
-// Loop, count as the least sensitive, with a note.
-StatusOr<LayerRanking> RankLayers(const ir::Model& model, const quant::QuantSettings& settings,
-                                  const CalibratedModel& calibrated, eval::Engine& engine,
-                                  const frontends::BatchSource& data, const RunControl& control);
+// network as it was before calibration. Returns the most sensitive layer first; among equals the
+// order of the graph. A branch of an If that is not taken changes nothing in that batch.
+StatusOr<std::vector<LayerSimilarity>> RankLayers(
+    const ir::Model& model, const quant::QuantSettings& settings, const CalibratedModel& calibrated,
+    eval::Engine& engine, const frontends::BatchSource& data, const RunControl& control);
 
 }  // namespace lathe::flows

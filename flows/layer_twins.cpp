@@ -4,6 +4,7 @@
 
 #include "lathe/flows/save_model.h"
 #include "lathe/ir/rewriter.h"
+#include "lathe/passes/quant/lift_value.h"
 #include "lathe/passes/quant/quant_layer.h"
 
 namespace lathe::flows {
@@ -53,14 +54,24 @@ ir::Node& CopyNode(ir::Rewriter& rewriter, ir::Node& from, const ir::Node& const
   return copy;
 }
 
-// The layer's value under a name that no lowering touches.
-std::string Watch(ir::Rewriter& rewriter, ir::Value& value) {
+// Which output of the layer's node is compared: LSTM and GRU need not have the first.
+size_t ComparedOutput(const passes::QuantLayer& layer) {
+  for (size_t i = 0; i < layer.node->num_outputs(); ++i) {
+    const ir::Value* output = layer.node->output(i);
+    if (output != nullptr && !output->name().empty()) return i;
+  }
+  return 0;
+}
+
+// The value in the main graph, under a name that no lowering touches.
+std::string Watch(ir::Rewriter& rewriter, ir::Value& value, ir::ElementType element) {
+  const std::string name = fmt::format("{}.watch", value.producer()->name_text());
   ir::NodeSpec spec;
   spec.op = "Identity";
-  spec.name = fmt::format("{}.watch", value.producer()->name_text());
-  spec.inputs = {&value};
-  ir::Node& node = rewriter.CreateNode(*value.producer()->graph(), nullptr, std::move(spec));
-  rewriter.SetType(*node.output(), value.type_ref());
+  spec.name = name;
+  spec.inputs = {&passes::LiftToMainGraph(rewriter, value, element, name + ".lifted")};
+  ir::Node& node = rewriter.CreateNode(rewriter.model().graph(), nullptr, std::move(spec));
+  rewriter.SetType(*node.output(), node.input(0)->type_ref());
   return std::string(node.name_text());
 }
 
@@ -82,18 +93,23 @@ Names AddTwin(ir::Rewriter& rewriter, const passes::QuantLayer& layer,
                               fmt::format("{}_pad", twin.name_text()));
     rewriter.SetInput(twin, 0, copy.output());
   }
-  ir::Value* result = twin.output();
+  ir::Value* original = layer.node->output(ComparedOutput(layer));
+  ir::Value* result = twin.output(ComparedOutput(layer));
   if (layer.bias_add != nullptr) {
     ir::Node& add = CopyNode(rewriter, *layer.bias_add, *calibrated.bias_add,
                              fmt::format("{}.add", twin.name_text()));
     rewriter.SetInput(add, 0, result);
+    original = layer.bias_add->output();
     result = add.output();
   }
   quant::RecordEntry entry;
   entry.key = std::string(twin.name_text());
   entry.value = record;
   factors.entries.push_back(std::move(entry));
-  return {layer.name, Watch(rewriter, *layer.result()), Watch(rewriter, *result)};
+  const ir::ElementType element = layer.weight != nullptr
+                                      ? layer.weight->value()->ConstantTensor().element_type()
+                                      : original->type().element;
+  return {layer.name, Watch(rewriter, *original, element), Watch(rewriter, *result, element)};
 }
 
 }  // namespace
@@ -110,7 +126,6 @@ StatusOr<TwinnedModel> MakeTwins(std::unique_ptr<ir::Model> fused,
     const quant::LayerRecord* record = calibrated.record.Find(layer.name);
     const auto found = calibrated_layers.find(layer.name);
     if (record == nullptr || found == calibrated_layers.end()) continue;
-    if (layer.node->graph() != &fused->graph() || layer.result() == nullptr) continue;
     names.push_back(AddTwin(rewriter, layer, *found->second, *record, factors));
   }
   TwinnedModel twinned;

@@ -23,8 +23,8 @@ struct TwinnedModel {
 
 // `fused` is the float network, fused as calibration did it. Each layer of the calibrated record
 // gets a fake-quantised twin that reads the layer's own float input, so one run shows what
-// quantising that layer alone does to its output. Layers inside bodies, whose values cannot be
-// tapped, get none. O(model); weights are shared where they are equal.
+// quantising that layer alone does to its output. What layers inside bodies give is led out into
+// the main graph. O(model); weights are shared where they are equal.
 StatusOr<TwinnedModel> MakeTwins(std::unique_ptr<ir::Model> fused,
                                  const CalibratedModel& calibrated);
 

@@ -22,7 +22,7 @@ TEST_F(AutoStateTest, ComesBackAsItWas) {
   AutoState state;
   state.job = "0123";
   state.float_value = 0.1 + 0.2;
-  state.ranking = LayerRanking{{{"b", 1.0 / 3}, {"a \"quoted\"", 1}}, {"a note"}};
+  state.ranking = {{"b", 1.0 / 3}, {"a \"quoted\"", 1}};
   state.candidates = {{0, -1e-300}, {1, 5}};
   ASSERT_TRUE(WriteAutoState(state, path_).ok());
   const auto read = ReadAutoState(path_);
@@ -31,10 +31,9 @@ TEST_F(AutoStateTest, ComesBackAsItWas) {
   const AutoState& same = **read;
   EXPECT_EQ(same.job, "0123");
   EXPECT_EQ(same.float_value, state.float_value);
-  ASSERT_EQ(same.ranking->layers.size(), 2u);
-  EXPECT_EQ(same.ranking->layers[0].similarity, 1.0 / 3);
-  EXPECT_EQ(same.ranking->layers[1].layer, "a \"quoted\"");
-  EXPECT_EQ(same.ranking->notes, state.ranking->notes);
+  ASSERT_EQ(same.ranking->size(), 2u);
+  EXPECT_EQ(same.ranking->at(0).similarity, 1.0 / 3);
+  EXPECT_EQ(same.ranking->at(1).layer, "a \"quoted\"");
   ASSERT_EQ(same.candidates.size(), 2u);
   EXPECT_EQ(same.candidates[0].value, -1e-300);
   EXPECT_EQ(same.candidates[1].rolled_back, 1u);
@@ -62,7 +61,7 @@ TEST_F(AutoStateTest, OtherFilesAreRefused) {
        {"", "{", "[]", "{\"job\": 1, \"candidates\": []}", "{\"job\": \"a\"}",
         "{\"job\": \"a\", \"candidates\": [[0]]}", "{\"job\": \"a\", \"candidates\": [[1, 0.5]]}",
         "{\"job\": \"a\", \"candidates\": [[-1, 0.5]]}",
-        "{\"job\": \"a\", \"ranking\": [[\"x\", 1]], \"candidates\": []}"}) {
+        "{\"job\": \"a\", \"ranking\": [[\"x\"]], \"candidates\": []}"}) {
     ASSERT_TRUE(WriteFileAtomically(path_, text).ok());
     EXPECT_EQ(FormatError(ReadAutoState(path_).status()),
               path_ +

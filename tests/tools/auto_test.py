@@ -1,6 +1,5 @@
 """`lathe auto`: the search, what it saves, and that an interrupted run goes on and ends with the same bytes."""
 import json
-import os
 import re
 import signal
 import subprocess
@@ -133,19 +132,21 @@ class Auto(DriverTest):
                 (self.folder / "calls").unlink()
                 (self.folder / "wait").touch()
                 prefix = f"{number.name}/net"
-                process = subprocess.Popen(self.command(*self.auto(200, prefix=prefix)), cwd=self.folder,
-                                           stderr=subprocess.PIPE, text=True)  # fmt: skip
+                # Not a pipe: what a killed job started still holds its standard error.
+                errors = self.folder / "errors"
+                with errors.open("w") as stderr:
+                    process = subprocess.Popen(self.command(*self.auto(200, prefix=prefix)), cwd=self.folder, stderr=stderr)
                 deadline = time.monotonic() + 60
                 while not (self.folder / "calls").exists() or len(self.calls()) < 3:
                     self.assertLess(time.monotonic(), deadline)
                     time.sleep(0.01)
                 process.send_signal(number)
-                error = process.communicate()[1]
+                process.wait()
                 kept = {path.name for path in (self.folder / number.name).iterdir()} - {"net_auto_trial"}
                 self.assertEqual(kept, {*RESULTS, "net_auto_state.json"})
                 if number == signal.SIGTERM:
                     self.assertEqual(process.returncode, 1)
-                    self.assertEqual(error.splitlines()[-1], "lathe: error: interrupted after 1 measured candidates; the "
+                    self.assertEqual(errors.read_text().splitlines()[-1], "lathe: error: interrupted after 1 measured candidates; the "
                                      "best of them is SIGTERM/net_deploy_model.onnx (the same command goes on from there)")
                 (self.folder / "wait").unlink()
                 (self.folder / "calls").unlink()
@@ -234,12 +235,81 @@ class Labels(DriverTest):
         self.assertGreaterEqual(accuracy, 0.95)
 
     def test_calibration_data_do_not_measure(self):
-        self.refused("batch 1 of the evaluation data is batch 1 of the calibration data "
-                     "(measure on data that does not calibrate)", *self.auto(1, "x0.npy"))
+        refusal = "batch 1 of the evaluation data is calibration data too (measure on data that does not calibrate)"
+        self.refused(refusal, *self.auto(1, "x0.npy"))
+        # Cut and ordered in another way.
+        first, second = np.load(self.folder / "x0.npy"), np.load(self.folder / "x1.npy")
+        self.save("part.npy", first[99:49:-1])
+        self.save("labels.npy", np.zeros(50, np.int64))
+        self.refused(refusal, *self.auto(1, "part.npy"))
+        self.save("mixed.npy", np.concatenate([first[:3], second[:47]]))
+        summary = self.summary(*self.auto(1, "mixed.npy"))
+        self.assertEqual(summary["notes"], ["3 samples of the evaluation data are calibration data too"])
 
     def test_wrong_labels(self):
         self.save("labels.npy", np.zeros(3, np.int64))
         self.refused("labels.npy: there are 3 labels for 256 samples", *self.auto(1))
+
+
+class Sensitivity(DriverTest):
+    """Layers that stand elsewhere or give something else than the plain ones."""
+
+    def rank(self, *nodes, weights, inputs, outputs, data):
+        """The similarities of all layers, since no candidate is good enough."""
+        save_net(self.folder / "net.onnx", nodes, weights, inputs, outputs, opset=16)
+        np.savez(self.folder / "data.npz", **data)
+        done = self.lathe("--json", "auto", "net.onnx", "-d", "data.npz", "--evaluate", '[ "$1" = "$2" ]; echo $? #',
+                          "--lower-is-better", "--budget", 0, "-o", "out/net")  # fmt: skip
+        self.assertEqual(done.stderr.splitlines()[-1], "lathe: error: no candidate stays within the budget of 0; the best, "
+                         "which was saved, loses 1")
+        return {each["name"]: each["similarity"] for each in json.loads(done.stdout)["sensitivity"]}
+
+    def test_layers_in_bodies(self):
+        data = {"x": random(8, 16)}
+        weights = {"w0": random(16, 16, seed=1), "w1": random(16, 16, seed=2), "w2": random(16, 16, seed=3)}
+        shape = {"x": [8, 16]}
+        first = helper.make_node("Gemm", ["x", "w0"], ["a"], "first")
+        plain = self.rank(first, helper.make_node("Gemm", ["a", "w1"], ["b"], "one"),
+                          helper.make_node("Gemm", ["b", "w2"], ["y"], "two"),
+                          weights=weights, inputs=shape, outputs={"y": [8, 16]}, data=data)  # fmt: skip
+
+        def branch(name):
+            out = helper.make_tensor_value_info(f"{name}_b", TensorProto.FLOAT, [8, 16])
+            inside = [helper.make_node("Gemm", ["a", "w1"], [f"{name}_b"], "one")] if name == "then" else [
+                helper.make_node("Neg", ["a"], [f"{name}_b"], "neg")]  # fmt: skip
+            return helper.make_graph(inside, name, [], [out])
+
+        # The condition is not known before it runs.
+        choose = [
+            helper.make_node("ReduceMax", ["x"], ["most"], "most", keepdims=0),
+            helper.make_node("Greater", ["most", "zero"], ["positive"], "positive"),
+            helper.make_node("If", ["positive"], ["b"], "if", then_branch=branch("then"), else_branch=branch("else")),
+        ]
+        # Each of two passes computes the same.
+        ends = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go", "on")]
+        body = helper.make_graph(
+            [helper.make_node("Identity", ["go"], ["on"], "go_on"), helper.make_node("Gemm", ["b", "w2"], ["c"], "two")],
+            "body", [helper.make_tensor_value_info("pass", TensorProto.INT64, []), ends[0]],
+            [ends[1], helper.make_tensor_value_info("c", TensorProto.FLOAT, [8, 16])])  # fmt: skip
+        loop = helper.make_node("Loop", ["passes", "true"], ["y"], "loop", body=body)
+        inside = self.rank(first, *choose, loop, weights=weights | {"zero": np.float32(0), "passes": np.int64(2),
+                           "true": np.array(True)}, inputs=shape, outputs={"y": [2, 8, 16]}, data=data)  # fmt: skip
+        self.assertEqual(list(inside), list(plain))
+        for name, similarity in plain.items():
+            self.assertLess(similarity, 1)
+            self.assertAlmostEqual(inside[name], similarity, delta=1e-9)
+
+    def test_a_recurrent_layer_without_its_first_output(self):
+        weights = {"w": random(1, 24, 4), "r": random(1, 24, 8, seed=1), "v": random(8, 4)}
+        nodes = [
+            helper.make_node("GRU", ["x", "w", "r", "", "", "h"], ["", "last"], "rnn", hidden_size=8, linear_before_reset=1),
+            helper.make_node("MatMul", ["last", "v"], ["y"], "fc"),
+        ]
+        found = self.rank(*nodes, weights=weights, inputs={"x": [5, 2, 4], "h": [1, 2, 8]},
+                          outputs={"y": [1, 2, 4]}, data={"x": random(5, 2, 4, seed=3), "h": random(1, 2, 8, seed=2)})  # fmt: skip
+        self.assertEqual(sorted(found), ["fc", "rnn"])
+        for similarity in found.values():
+            self.assertTrue(0.99 < similarity < 1, found)
 
 
 if __name__ == "__main__":
