@@ -225,7 +225,7 @@ Status Job::Run() {
 Status Job::Explain(Status status) const {
   if (!absl::IsCancelled(status)) return status;
   const std::string known = fmt::format(
-      "interrupted after {} measured candidates; {}", state_.candidates.size(),
+      "interrupted; candidates measured so far: {}; {}", state_.candidates.size(),
       written_ ? fmt::format("the best of them is {}", paths_.deploy) : "this run wrote nothing");
   return WithContext(absl::CancelledError(known), ErrorContext::kHint,
                      "the same command goes on from there");

@@ -146,7 +146,7 @@ class Auto(DriverTest):
                 self.assertEqual(kept, {*RESULTS, "net_auto_state.json"})
                 if number == signal.SIGTERM:
                     self.assertEqual(process.returncode, 1)
-                    self.assertEqual(errors.read_text().splitlines()[-1], "lathe: error: interrupted after 1 measured candidates; the "
+                    self.assertEqual(errors.read_text().splitlines()[-1], "lathe: error: interrupted; candidates measured so far: 1; the "
                                      "best of them is SIGTERM/net_deploy_model.onnx (the same command goes on from there)")
                 (self.folder / "wait").unlink()
                 (self.folder / "calls").unlink()

@@ -88,7 +88,7 @@ void PrintSummary(const AutoOptions& options, const flows::AutoSummary& summary,
     fmt::print("float: {}: {}\n", layer.layer, layer.reason);
   }
   for (const std::string& note : summary.notes) fmt::print("note: {}\n", note);
-  if (summary.resumed > 0) fmt::print("{} values came from an earlier run\n", summary.resumed);
+  if (summary.resumed > 0) fmt::print("values from an earlier run: {}\n", summary.resumed);
   fmt::print("{:.1f} s, {} at the peak\n", seconds, SizeText(PeakMemoryBytes()));
   for (const std::string& path : {summary.paths.deploy, summary.paths.fake_quant,
                                   summary.paths.record, summary.paths.config}) {
