@@ -4,6 +4,7 @@ namespace lathe::tools {
 
 void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddQuantizeCommand(app, global);
+  AddAutoCommand(app, global);
   AddConfigCommand(app, global);
   AddBalanceCommand(app, global);
   AddCalibrateCommand(app, global);

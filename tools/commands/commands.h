@@ -6,6 +6,7 @@
 namespace lathe::tools {
 
 // Each adds its subcommand to the program. Its callback sets GlobalOptions::run.
+void AddAutoCommand(CLI::App& app, GlobalOptions& global);
 void AddBalanceCommand(CLI::App& app, GlobalOptions& global);
 void AddCalibrateCommand(CLI::App& app, GlobalOptions& global);
 void AddCompareCommand(CLI::App& app, GlobalOptions& global);
