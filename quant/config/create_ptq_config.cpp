@@ -12,6 +12,7 @@ namespace lathe::quant {
 namespace {
 
 constexpr std::string_view kCommon = "common_config";
+constexpr std::string_view kFullyConnected = "fc_calibration_config";
 constexpr std::string_view kOverrideTypes = "override_layer_types";
 constexpr std::string_view kOverrideLayers = "override_layer_configs";
 
@@ -95,10 +96,8 @@ class Creator {
     }
     LATHE_RETURN_IF_ERROR(CheckUnique("skip_layer_types", simplified_.skip_layer_types));
     for (const std::string& name : simplified_.skip_layer_types) {
-      LATHE_ASSIGN_OR_RETURN(const LayerType type, index.FindType("skip_layer_types", name));
-      for (size_t i = 0; i < layers_.size(); ++i) {
-        if (network_.layers[i].type == type) layers_[i].skipped = true;
-      }
+      LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType("skip_layer_types", name));
+      for (const size_t position : positions) layers_[position].skipped = true;
     }
     if (std::all_of(layers_.begin(), layers_.end(), [](const auto& l) { return l.skipped; })) {
       return InvalidInput("every layer that can be quantised is skipped: nothing is left to do");
@@ -129,13 +128,19 @@ class Creator {
         plan.source = {&*simplified_.common_config, std::string(kCommon), false};
       }
     }
+    if (simplified_.fc_calibration_config.has_value()) {
+      LATHE_RETURN_IF_ERROR(CheckChoice(kFullyConnected, *simplified_.fc_calibration_config));
+      for (size_t i = 0; i < layers_.size(); ++i) {
+        if (!WhyNotChannelWise(network_.layers[i].type).has_value()) continue;
+        layers_[i].source = {&*simplified_.fc_calibration_config, std::string(kFullyConnected),
+                             true};
+      }
+    }
     LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
     for (const CalibrationOverride& entry : simplified_.override_layer_types) {
-      LATHE_ASSIGN_OR_RETURN(const LayerType type, index.FindType(kOverrideTypes, entry.target));
-      for (size_t i = 0; i < layers_.size(); ++i) {
-        if (network_.layers[i].type == type) {
-          layers_[i].source = {&entry.choice, Where(kOverrideTypes, entry), true};
-        }
+      LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType(kOverrideTypes, entry.target));
+      for (const size_t position : positions) {
+        layers_[position].source = {&entry.choice, Where(kOverrideTypes, entry), true};
       }
     }
     LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideLayers, simplified_.override_layer_configs));

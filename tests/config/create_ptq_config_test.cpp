@@ -394,5 +394,44 @@ TEST(CreatePtqConfig, ErrorsOfValues) {
             "common_config: max_percentile is 1.5, it must be above 0.5 and at most 1");
 }
 
+// The ONNX flavour names types by operators.
+TEST(CreatePtqConfig, TypesByOperator) {
+  AmctConfig simplified;
+  simplified.skip_layer_types = {"Gemm", "AveragePool"};
+  simplified.override_layer_types = {{"Conv", Balanced(0.7)}, {"MatMul", Balanced(0.3)}};
+  const CreatedPtqConfig created = Create(simplified);
+  EXPECT_FALSE(Layer(created, "fc1").quant_enable);
+  EXPECT_FALSE(Layer(created, "pool").quant_enable);
+  EXPECT_TRUE(Layer(created, "fc2").quant_enable);
+  EXPECT_EQ(Layer(created, "conv3d").dmq_balancer_param, 0.7);
+  EXPECT_EQ(Layer(created, "stem").dmq_balancer_param, 0.7);
+  EXPECT_EQ(Layer(created, "fc2").dmq_balancer_param, 0.3);
+  EXPECT_EQ(Layer(created, "fc1").dmq_balancer_param, std::nullopt);
+  EXPECT_EQ(Layer(created, "up2d").dmq_balancer_param, std::nullopt);
+
+  EXPECT_EQ(Error(ForType("AveragePool", Balanced(0.5))),
+            "override_layer_types 'AveragePool': layer 'pool': AvgPool2d cannot be balanced");
+  NetworkDescription network = SmallNetwork();
+  std::erase_if(network.layers, [](const auto& layer) { return layer.op == "Gemm"; });
+  EXPECT_EQ(Error(ForType("Gemm", Balanced(0.5)), network),
+            "override_layer_types: the model has no layer of type Gemm");
+}
+
+TEST(CreatePtqConfig, OlderOverrideOfFullyConnectedLayers) {
+  AmctConfig simplified = Common(Balanced(0.6));
+  simplified.fc_calibration_config = Activation({8, HfmgParameters{1024}, std::nullopt});
+  const CreatedPtqConfig created = Create(simplified);
+  for (const char* name : {"fc1", "fc2", "pool"}) {
+    EXPECT_EQ(Layer(created, name).dmq_balancer_param, std::nullopt);
+    EXPECT_TRUE(std::holds_alternative<HfmgParameters>(Layer(created, name).activation.algorithm));
+  }
+  EXPECT_EQ(Layer(created, "stem").dmq_balancer_param, 0.6);
+
+  simplified.fc_calibration_config = Arq(true);
+  EXPECT_EQ(Error(simplified),
+            "fc_calibration_config: layer 'pool': channel_wise cannot be true, AvgPool2d has one "
+            "weight scale");
+}
+
 }  // namespace
 }  // namespace lathe::quant

@@ -99,6 +99,55 @@ TEST(PtqCfg, ErrorsSayWhereAndWhich) {
   EXPECT_EQ(Error("common_config {"), "line 1, column 16: Expected identifier, got: ");
 }
 
+TEST(PtqCfg, PrecisionModes) {
+  EXPECT_TRUE(ParsePtqCfg("fakequant_precision_mode: FORCE_FP16_QUANT")->force_fp16_quant);
+  EXPECT_FALSE(ParsePtqCfg("fakequant_precision_mode: DEFAULT")->force_fp16_quant);
+}
+
+TEST(PtqCfg, OlderNames) {
+  const auto config = ParsePtqCfg(
+      "conv_calibration_config { arq_quantize { quant_bits: 7 } }\n"
+      "fc_calibration_config { hfmg_quantize { num_of_bins: 2048 } }");
+  ASSERT_TRUE(config.ok()) << FormatError(config.status());
+  EXPECT_EQ(config->common_config->weight,
+            decltype(quant::CalibrationChoice::weight)(quant::ArqOptions{std::nullopt, 7}));
+  EXPECT_EQ(config->fc_calibration_config->activation,
+            (quant::ActivationConfig{8, quant::HfmgParameters{2048}, {}}));
+  EXPECT_EQ(Error("common_config { }\nconv_calibration_config { }"),
+            "line 2, column 1: conv_calibration_config is an older form of common_config: give "
+            "only the newer");
+  EXPECT_EQ(Error("  fc_calibration_config { }\noverride_layer_types { layer_type: \"Gemm\" "
+                  "calibration_config { } }"),
+            "line 1, column 3: fc_calibration_config is an older form of override_layer_types: "
+            "give only the newer");
+}
+
+TEST(PtqCfg, FieldsThatCannotBeFollowed) {
+  const std::string nuq =
+      "non-uniform quantisation is not done; the reference dropped it too, as accelerators gain "
+      "nothing from it: remove the field";
+  EXPECT_EQ(Error("batch_num: 1\n  nuq_config { mapping_file: \"m.json\" nuq_quantize { "
+                  "num_steps: 16 num_of_iteration: 2 } }"),
+            "line 2, column 3: nuq_config: " + nuq);
+  EXPECT_EQ(Error("override_layer_configs {\n layer_name: \"a\" calibration_config {} }\n"
+                  "override_layer_configs {\n layer_name: \"b\" calibration_config {\n"
+                  "    nuq_quantize { } } }"),
+            "line 5, column 5: nuq_quantize: " + nuq);
+  const std::string weights =
+      "weights are quantised together with activations, and never with an offset: remove the "
+      "field";
+  EXPECT_EQ(Error("common_config { arq_quantize { asymmetric: true } }"),
+            "line 1, column 32: asymmetric: " + weights);
+  EXPECT_EQ(Error("common_config { arq_quantize { weight_compress_only: true } }"),
+            "line 1, column 32: weight_compress_only: " + weights);
+  EXPECT_EQ(Error("common_config { arq_quantize { weight_compress_only: false asymmetric: false } "
+                  "} joint_quant: false"),
+            "no error");
+  // Fields of another framework's file are no fields of this one.
+  EXPECT_EQ(Error("skip_approximation_layers: \"a\""),
+            "line 1, column 26: AMCTConfig has no field 'skip_approximation_layers'");
+}
+
 // The numbers that float32 cannot hold come out as they were written.
 TEST(PtqCfg, FloatsReachTheFileAsWritten) {
   const auto config = ParsePtqCfg(

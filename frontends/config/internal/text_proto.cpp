@@ -1,5 +1,6 @@
 #include "lathe/frontends/config/internal/text_proto.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <vector>
@@ -17,7 +18,9 @@ namespace lathe::frontends {
 namespace {
 
 using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using google::protobuf::TextFormat;
 
 // Our messages nest seven deep at most; hostile text may not eat the stack.
 constexpr int kDeepest = 32;
@@ -31,6 +34,11 @@ std::string Between(const std::string& text, std::string_view before, std::strin
   return end == std::string::npos ? "" : text.substr(from, end - from);
 }
 
+// Lines and columns count from 0; -1 is no place.
+std::string Place(int line, int column) {
+  return line < 0 ? "" : fmt::format("line {}, column {}: ", line + 1, column + 1);
+}
+
 // Keeps the first error.
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
@@ -41,8 +49,7 @@ class FirstError : public google::protobuf::io::ErrorCollector {
   // Lines and columns count from 0; -1 is an error of the message as a whole.
   void AddError(int line, int column, const std::string& complaint) override {
     if (!status_.ok()) return;
-    const std::string where =
-        line < 0 ? "" : fmt::format("line {}, column {}: ", line + 1, column + 1);
+    const std::string where = Place(line, column);
     const std::string type = Between(complaint, "Message type \"", "\"");
     const std::string field = Between(complaint, "has no field named \"", "\"");
     const Descriptor* descriptor = pool_->FindMessageTypeByName(type);
@@ -75,18 +82,56 @@ class FirstError : public google::protobuf::io::ErrorCollector {
 
 }  // namespace
 
-Status ParseTextProto(std::string_view text, Message& message) {
+Status ParseTextProto(std::string_view text, Message& message, TextFormat::ParseInfoTree* places) {
   if (text.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     return InvalidInput("the text is larger than 2 GiB");
   }
   FirstError errors(message);
-  google::protobuf::TextFormat::Parser parser;
+  TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
+  if (places != nullptr) parser.WriteLocationsTo(places);
   parser.SetRecursionLimit(kDeepest);
   google::protobuf::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
   if (parser.Parse(&stream, &message) && errors.status().ok()) return OkStatus();
   if (!errors.status().ok()) return errors.status();
   return InvalidInput("not the text form of {}", message.GetDescriptor()->name());
+}
+
+std::string FieldPlace(const Message& message, const TextFormat::ParseInfoTree& places,
+                       std::string_view field, int index) {
+  const FieldDescriptor* descriptor = message.GetDescriptor()->FindFieldByName(std::string(field));
+  if (descriptor == nullptr) return "";
+  const auto location = places.GetLocation(descriptor, descriptor->is_repeated() ? index : -1);
+  return Place(location.line, location.column);
+}
+
+Status RefuseFields(const Message& message, const TextFormat::ParseInfoTree& places,
+                    std::span<const RefusedField> refused) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const std::string name = field->containing_type()->name() + "." + field->name();
+    const auto found = std::ranges::find(refused, name, &RefusedField::field);
+    const bool asks = field->cpp_type() != FieldDescriptor::CPPTYPE_BOOL || field->is_repeated() ||
+                      reflection.GetBool(message, field);
+    if (found != refused.end() && asks) {
+      return InvalidInput("{}{}: {}", FieldPlace(message, places, field->name()), field->name(),
+                          found->reason);
+    }
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      const int index = field->is_repeated() ? i : -1;
+      const Message& nested = field->is_repeated()
+                                  ? reflection.GetRepeatedMessage(message, field, i)
+                                  : reflection.GetMessage(message, field);
+      const TextFormat::ParseInfoTree* inside = places.GetTreeForNested(field, index);
+      if (inside == nullptr) continue;
+      LATHE_RETURN_IF_ERROR(RefuseFields(nested, *inside, refused));
+    }
+  }
+  return OkStatus();
 }
 
 }  // namespace lathe::frontends
