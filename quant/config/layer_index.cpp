@@ -55,13 +55,14 @@ StatusOr<std::vector<size_t>> LayerIndex::FindType(std::string_view where,
                                                    std::string_view name) const {
   const std::optional<LayerType> type = ParseLayerType(name);
   if (!type.has_value() && std::ranges::find(kOperators, name) == kOperators.end()) {
-    std::vector<std::string_view> names(kOperators.begin(), kOperators.end());
+    std::vector<std::string_view> names;
     std::string list;
     for (const LayerType known : AllLayerTypes()) {
       names.push_back(ToString(known));
       list += (list.empty() ? "" : ", ") + std::string(ToString(known));
     }
     std::string hint = DidYouMean(name, names);
+    if (hint.empty()) hint = DidYouMean(name, kOperators);
     if (hint.empty()) {
       hint = fmt::format("types are {}, or operators: {}", list, fmt::join(kOperators, ", "));
     }

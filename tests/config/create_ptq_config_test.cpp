@@ -328,8 +328,11 @@ TEST(CreatePtqConfig, ErrorsOfTypes) {
   EXPECT_EQ(
       Error(simplified),
       "skip_layer_types: 'Softmax' is not a layer type that can be quantised (types are Conv1d, "
-      "Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Linear, AvgPool2d, LSTM, GRU)");
-  EXPECT_EQ(Error(ForType("Gem", Arq(false))).rfind("override_layer_types: 'Gem' is not", 0), 0u);
+      "Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Linear, AvgPool2d, LSTM, GRU, or "
+      "operators: Conv, ConvTranspose, Gemm, MatMul, AveragePool)");
+  EXPECT_EQ(Error(ForType("MatMull", Arq(false))),
+            "override_layer_types: 'MatMull' is not a layer type that can be quantised (did you "
+            "mean 'MatMul'?)");
 
   NetworkDescription network;
   network.layers = {{"fc", LayerType::kLinear, 1, {4}, true}};
