@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
+
+#include "lathe/flows/value_difference.h"
 
 namespace lathe::flows {
 namespace {
@@ -101,6 +101,23 @@ const ir::Value* BehindNorm(const ir::Value& result, const Layers& other) {
   return folded ? user.output() : &result;
 }
 
+// Names of the inputs that somebody must feed, in order.
+std::vector<std::string> InputNames(const ir::Model& model) {
+  std::vector<std::string> names;
+  for (const ir::Value* input : model.graph().inputs()) {
+    if (!input->tensor()) names.emplace_back(input->name_text());
+  }
+  return names;
+}
+
+Status CheckInputNames(const ir::Model& a, const ir::Model& b) {
+  const std::vector<std::string> want = InputNames(a);
+  const std::vector<std::string> names = InputNames(b);
+  if (names == want) return OkStatus();
+  return InvalidInput("the inputs are [{}], those of the other model [{}]", fmt::join(names, ", "),
+                      fmt::join(want, ", "));
+}
+
 struct Pair {
   std::string name;
   LayerValues a;
@@ -132,11 +149,7 @@ struct Share {
 };
 
 struct Sums {
-  double signal = 0;
-  double other = 0;
-  double product = 0;
-  double noise = 0;
-  double largest = 0;
+  ValueDifference difference;
   Share saturated[2];
 };
 
@@ -158,29 +171,28 @@ void CountBounds(const eval::TensorView& view, const LayerValues& layer, Share& 
   }
 }
 
-StatusOr<std::vector<float>> Copy(const eval::TensorView& view) {
-  const auto tensor =
-      ir::Tensor::FromVector(view.element_type, {view.dims.begin(), view.dims.end()},
-                             {view.bytes.begin(), view.bytes.end()});
-  if (!tensor.ok()) return tensor.status();
-  return tensor->ValuesAsFloat();
+struct Floats {
+  std::vector<int64_t> dims;
+  std::vector<float> values;
+};
+
+StatusOr<Floats> Copy(const eval::TensorView& view) {
+  Floats floats{.dims = {view.dims.begin(), view.dims.end()}};
+  LATHE_ASSIGN_OR_RETURN(const ir::Tensor tensor,
+                         ir::Tensor::FromVector(view.element_type, floats.dims,
+                                                {view.bytes.begin(), view.bytes.end()}));
+  LATHE_ASSIGN_OR_RETURN(floats.values, tensor.ValuesAsFloat());
+  return floats;
 }
 
-Status Compare(const Pair& pair, const std::vector<float>& a, const std::vector<float>& b,
-               Sums& sums) {
-  if (a.size() != b.size()) {
-    return WithContext(
-        InvalidInput("one model gives {} values here, the other {}", a.size(), b.size()),
-        ErrorContext::kNode, pair.name);
+Status Compare(const Pair& pair, const Floats& a, const Floats& b, Sums& sums) {
+  if (a.dims != b.dims) {
+    return WithContext(InvalidInput("it gives {}, in the other model {}",
+                                    ir::ShapeText(std::span<const int64_t>(b.dims)),
+                                    ir::ShapeText(std::span<const int64_t>(a.dims))),
+                       ErrorContext::kNode, pair.name);
   }
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i], y = b[i];
-    sums.signal += x * x;
-    sums.other += y * y;
-    sums.product += x * y;
-    sums.noise += (x - y) * (x - y);
-    sums.largest = std::max(sums.largest, std::abs(x - y));
-  }
+  sums.difference.Add(a.values, b.values);
   return OkStatus();
 }
 
@@ -193,12 +205,9 @@ LayerDifference Conclude(const Pair& pair, const Sums& sums) {
   LayerDifference difference;
   difference.layer = pair.name;
   difference.op = pair.a.node->op_text();
-  difference.sqnr_db = sums.noise == 0 ? std::numeric_limits<double>::infinity()
-                                       : 10 * std::log10(sums.signal / sums.noise);
-  const double length = std::sqrt(sums.signal) * std::sqrt(sums.other);
-  const bool both_zero = sums.signal == 0 && sums.other == 0;
-  difference.cosine = both_zero ? 1 : length == 0 ? 0 : sums.product / length;
-  difference.largest = sums.largest;
+  difference.sqnr_db = sums.difference.SqnrDb();
+  difference.cosine = sums.difference.Cosine();
+  difference.largest = sums.difference.largest();
   difference.saturated_a = ShareOf(sums.saturated[0]);
   difference.saturated_b = ShareOf(sums.saturated[1]);
   return difference;
@@ -206,14 +215,19 @@ LayerDifference Conclude(const Pair& pair, const Sums& sums) {
 
 }  // namespace
 
-StatusOr<std::vector<LayerDifference>> CompareModels(const ir::Model& a, const ir::Model& b,
+StatusOr<std::vector<LayerDifference>> CompareModels(const ComparedModel& a, const ComparedModel& b,
                                                      const frontends::BatchSource& data,
                                                      eval::Engine& engine,
                                                      const RunControl& control) {
-  const std::vector<Pair> pairs = MatchLayers(a, b);
-  if (pairs.empty()) return InvalidInput("no layer has the same name in both models");
+  LATHE_RETURN_IF_ERROR(
+      WithContext(CheckInputNames(a.model, b.model), ErrorContext::kFile, b.path));
+  const std::vector<Pair> pairs = MatchLayers(a.model, b.model);
+  if (pairs.empty()) {
+    return WithContext(InvalidInput("no layer has the name of one of {}", a.path),
+                       ErrorContext::kFile, b.path);
+  }
   std::vector<Sums> sums(pairs.size());
-  std::vector<std::vector<float>> of_a(pairs.size());
+  std::vector<Floats> of_a(pairs.size());
   eval::CompileOptions options[2];
   for (int side = 0; side < 2; ++side) {
     options[side].threads = control.threads;
@@ -223,9 +237,9 @@ StatusOr<std::vector<LayerDifference>> CompareModels(const ir::Model& a, const i
       const LayerValues& layer = side == 0 ? pairs[i].a : pairs[i].b;
       options[side].taps.push_back(
           {layer.result, [&, i, side](const eval::TensorView& view) -> Status {
-             LATHE_ASSIGN_OR_RETURN(std::vector<float> values, Copy(view));
-             if (side == 1) return Compare(pairs[i], of_a[i], values, sums[i]);
-             of_a[i] = std::move(values);
+             LATHE_ASSIGN_OR_RETURN(Floats floats, Copy(view));
+             if (side == 1) return Compare(pairs[i], of_a[i], floats, sums[i]);
+             of_a[i] = std::move(floats);
              return OkStatus();
            }});
       if (layer.quantized == nullptr) continue;
@@ -236,13 +250,20 @@ StatusOr<std::vector<LayerDifference>> CompareModels(const ir::Model& a, const i
                                     }});
     }
   }
-  LATHE_ASSIGN_OR_RETURN(const auto first, engine.Compile(a, options[0]));
-  LATHE_ASSIGN_OR_RETURN(const auto second, engine.Compile(b, options[1]));
+  std::unique_ptr<eval::CompiledGraph> graphs[2];
+  for (int side = 0; side < 2; ++side) {
+    const ComparedModel& compared = side == 0 ? a : b;
+    auto graph = engine.Compile(compared.model, options[side]);
+    if (!graph.ok()) return WithContext(graph.status(), ErrorContext::kFile, compared.path);
+    graphs[side] = *std::move(graph);
+  }
   for (size_t batch = 0; batch < data.num_batches(); ++batch) {
     if (control.interrupted && control.interrupted()) return absl::CancelledError("interrupted");
     LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_RETURN_IF_ERROR(first->Run(inputs).status());
-    LATHE_RETURN_IF_ERROR(second->Run(inputs).status());
+    for (int side = 0; side < 2; ++side) {
+      const Status status = graphs[side]->Run(inputs).status();
+      LATHE_RETURN_IF_ERROR(WithContext(status, ErrorContext::kFile, side == 0 ? a.path : b.path));
+    }
     if (control.progress) control.progress("comparing", batch + 1, data.num_batches());
   }
   std::vector<LayerDifference> differences;

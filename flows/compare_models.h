@@ -15,11 +15,9 @@ struct LayerDifference {
   // Name of the node in both models, without what deploy and fake-quant models append.
   std::string layer;
   std::string op;
-  // 10 log10(sum of a² / sum of (a - b)²), in dB; infinite when equal.
+  // As ValueDifference defines them.
   double sqnr_db = 0;
-  // Of the angle between all values of a and of b; 1 when both are all zero.
   double cosine = 0;
-  // The largest |a - b|.
   double largest = 0;
   // Share of the layer's quantised inputs that are the smallest or the largest integer and not
   // zero; absent where the model does not quantise them.
@@ -27,11 +25,18 @@ struct LayerDifference {
   std::optional<double> saturated_b;
 };
 
+struct ComparedModel {
+  const ir::Model& model;
+  // For messages.
+  std::string path;
+};
+
 // Runs both models on all batches and compares what layers of one name give, in the order of `a`.
 // Where one model has BatchNormalization behind a layer and the other has none left, the result
-// behind it counts. Memory: the compared values of one batch, twice. Errors: no layer is in both
-// models; shapes of a layer differ; what running finds.
-StatusOr<std::vector<LayerDifference>> CompareModels(const ir::Model& a, const ir::Model& b,
+// behind it counts. Memory: the compared values of one batch, twice. Errors carry the path of the
+// model: other inputs than those of `a`; no layer is in both models; shapes of a layer differ; what
+// running finds.
+StatusOr<std::vector<LayerDifference>> CompareModels(const ComparedModel& a, const ComparedModel& b,
                                                      const frontends::BatchSource& data,
                                                      eval::Engine& engine,
                                                      const RunControl& control);

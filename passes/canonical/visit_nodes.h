@@ -46,13 +46,14 @@ void VisitNodesInnerFirst(ir::Model& model, const Visit& visit) {
   for (const auto& function : model.functions()) VisitNodesInnerFirst(function->body(), visit);
 }
 
-// As VisitNodes, with a visitor that returns whether it changed something, as StatusOr<bool>.
-// Returns whether any did. After the first error, which gets the node's name, no node is visited.
-template <typename Edit>
-StatusOr<bool> EditNodes(ir::Model& model, const Edit& edit) {
+// As VisitNodes on a graph or a model, with a visitor that returns whether it changed something, as
+// StatusOr<bool>. Returns whether any did. After the first error, which gets the node's name, no
+// node is visited.
+template <typename GraphOrModel, typename Edit>
+StatusOr<bool> EditNodes(GraphOrModel& nodes, const Edit& edit) {
   bool changed = false;
   Status status;
-  VisitNodes(model, [&](ir::Node& node) {
+  VisitNodes(nodes, [&](ir::Node& node) {
     if (!status.ok()) return;
     const StatusOr<bool> edited = edit(node);
     if (!edited.ok()) {

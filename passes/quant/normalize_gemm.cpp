@@ -94,20 +94,12 @@ StatusOr<bool> Normalize(ir::Rewriter& rewriter, ir::Node& node) {
 
 // Local functions are left alone: their graphs hold no initializers.
 StatusOr<bool> Run(PassContext& context) {
-  bool changed = false;
-  Status status;
-  VisitNodes(context.model().graph(), [&](ir::Node& node) {
-    if (!status.ok() || !node.Is("Gemm")) return;
-    const StatusOr<bool> done = Normalize(context.rewriter(), node);
-    if (!done.ok()) {
-      status = WithContext(done.status(), ErrorContext::kNode, node.display_name());
-    } else if (*done) {
-      context.Count("normalized");
-      changed = true;
-    }
+  return EditNodes(context.model().graph(), [&](ir::Node& node) -> StatusOr<bool> {
+    if (!node.Is("Gemm")) return false;
+    LATHE_ASSIGN_OR_RETURN(const bool changed, Normalize(context.rewriter(), node));
+    if (changed) context.Count("normalized");
+    return changed;
   });
-  LATHE_RETURN_IF_ERROR(status);
-  return changed;
 }
 
 }  // namespace

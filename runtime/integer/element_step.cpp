@@ -6,21 +6,10 @@
 namespace lathe::runtime::integer {
 namespace {
 
-class ElementStep : public Step {
+class ElementStep : public EpilogueStep {
  public:
   ElementStep(TensorId source, TensorInfo result, std::shared_ptr<Epilogue> epilogue)
-      : source_(source), result_(std::move(result)), epilogue_(std::move(epilogue)) {}
-
-  std::vector<TensorId> Reads() const override {
-    std::vector<TensorId> ids = {source_};
-    epilogue_->AddReads(&ids);
-    return ids;
-  }
-  std::vector<TensorId> Writes() const override {
-    std::vector<TensorId> ids;
-    epilogue_->AddWrites(&ids);
-    return ids;
-  }
+      : EpilogueStep(source, std::move(epilogue)), result_(std::move(result)) {}
 
   void Run(const RunContext& context) const override {
     constexpr size_t kElementsATask = 8192;
@@ -37,26 +26,26 @@ class ElementStep : public Step {
  private:
   void RunRows(const RunContext& context, const BoundEpilogue& epilogue, size_t first,
                size_t count) const {
-    const TensorInfo& info = context.tensors[source_];
+    const TensorInfo& info = context.tensors[input_];
     const size_t stride = info.stride;
     for (size_t c = 0; c < stride; c += kTileColumns) {
       const size_t channels = std::min(kTileColumns, stride - c);
       const size_t at = first * stride + c;
       switch (info.element) {
         case Element::kFloat:
-          epilogue.RunFloats(reinterpret_cast<const float*>(context.At(source_)) + at, stride,
-                             first, count, c, channels);
+          epilogue.RunFloats(reinterpret_cast<const float*>(context.At(input_)) + at, stride, first,
+                             count, c, channels);
           break;
         case Element::kInt32:
-          epilogue.RunSums(reinterpret_cast<const int32_t*>(context.At(source_)) + at, stride,
-                           first, count, c, channels);
+          epilogue.RunSums(reinterpret_cast<const int32_t*>(context.At(input_)) + at, stride, first,
+                           count, c, channels);
           break;
         case Element::kInt8:
-          RunQuantized(reinterpret_cast<const uint8_t*>(context.At(source_)) + at, info,
+          RunQuantized(reinterpret_cast<const uint8_t*>(context.At(input_)) + at, info,
                        128 + info.quant.offset, epilogue, first, count, c, channels);
           break;
         case Element::kInt16:
-          RunQuantized(reinterpret_cast<const int16_t*>(context.At(source_)) + at, info,
+          RunQuantized(reinterpret_cast<const int16_t*>(context.At(input_)) + at, info,
                        info.quant.offset, epilogue, first, count, c, channels);
           break;
       }
@@ -75,9 +64,7 @@ class ElementStep : public Step {
     }
   }
 
-  TensorId source_;
   TensorInfo result_;
-  std::shared_ptr<Epilogue> epilogue_;
 };
 
 }  // namespace

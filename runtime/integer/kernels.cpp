@@ -96,23 +96,22 @@ LATHE_INLINE void Dequantize(const EpilogueArgs& args, const int32_t* sums, floa
 LATHE_INLINE void Apply(const ElementOp& op, const EpilogueArgs& args, size_t row, float* x) {
   using Kind = ElementOp::Kind;
   const size_t count = args.num_channels;
-  const float* values = op.values == nullptr ? nullptr : op.values + args.first_channel;
-  const float* tensor =
-      op.tensor == nullptr ? nullptr : op.tensor + row * args.stride + args.first_channel;
+  const auto values = [&] { return op.values + args.first_channel; };
+  const auto tensor = [&] { return op.tensor + row * args.stride + args.first_channel; };
   const float low = op.low;
   const float high = op.high;
   switch (op.kind) {
     case Kind::kAddTensor:
-      for (size_t c = 0; c < count; ++c) x[c] += tensor[c];
+      for (size_t c = 0; c < count; ++c) x[c] += tensor()[c];
       break;
     case Kind::kMulTensor:
-      for (size_t c = 0; c < count; ++c) x[c] *= tensor[c];
+      for (size_t c = 0; c < count; ++c) x[c] *= tensor()[c];
       break;
     case Kind::kAddChannels:
-      for (size_t c = 0; c < count; ++c) x[c] += values[c];
+      for (size_t c = 0; c < count; ++c) x[c] += values()[c];
       break;
     case Kind::kMulChannels:
-      for (size_t c = 0; c < count; ++c) x[c] *= values[c];
+      for (size_t c = 0; c < count; ++c) x[c] *= values()[c];
       break;
     case Kind::kClamp:
       for (size_t c = 0; c < count; ++c) {

@@ -111,6 +111,8 @@ LATHE_AVX512 void EpilogueForm(const EpilogueArgs& args) {
         x = _mm512_loadu_ps(args.floats + from);
       }
       if constexpr ((kForm & kAdd) != 0) {
+        // A form with kAdd has the operand.
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
         x = _mm512_add_ps(x, _mm512_loadu_ps(args.ops[0].tensor + at));
       }
       // Of two operands the second is the result where one is NaN.

@@ -25,25 +25,15 @@ int32_t ClipToInt32(int64_t value) {
                                                   std::numeric_limits<int32_t>::max()));
 }
 
-class LayerStep : public Step {
+class LayerStep : public EpilogueStep {
  public:
   LayerStep(MatrixLayer layer, const TensorInfo& input, std::shared_ptr<Epilogue> epilogue)
-      : layer_(std::move(layer)), epilogue_(std::move(epilogue)), pad_(MakePadRow(input)) {}
-
-  std::vector<TensorId> Reads() const override {
-    std::vector<TensorId> ids = {layer_.input};
-    epilogue_->AddReads(&ids);
-    return ids;
-  }
-  std::vector<TensorId> Writes() const override {
-    std::vector<TensorId> ids;
-    epilogue_->AddWrites(&ids);
-    return ids;
-  }
+      : EpilogueStep(layer.input, std::move(epilogue)),
+        layer_(std::move(layer)),
+        pad_(MakePadRow(input)) {}
 
  protected:
   MatrixLayer layer_;
-  std::shared_ptr<Epilogue> epilogue_;
   AlignedBytes pad_;
 };
 
@@ -74,7 +64,7 @@ class MatrixStep : public LayerStep {
     const size_t row_tasks = (tiles + tiles_a_task - 1) / tiles_a_task;
     const size_t blocks = (packed_.panels + kTilePanels - 1) / kTilePanels;
     // Columns are split only where there are too few rows to keep all threads busy.
-    const auto wanted = static_cast<size_t>(4 * context.pool->num_threads());
+    const auto wanted = size_t{4} * static_cast<size_t>(context.pool->num_threads());
     const size_t splits =
         std::clamp<size_t>((wanted + row_tasks * groups_ - 1) / (row_tasks * groups_), 1, blocks);
     const size_t blocks_a_task = (blocks + splits - 1) / splits;

@@ -20,21 +20,10 @@ int64_t PaddedCount(const WindowAxis& axis, int64_t out) {
   return count;
 }
 
-class PoolStep : public Step {
+class PoolStep : public EpilogueStep {
  public:
   PoolStep(PoolLayer layer, std::shared_ptr<Epilogue> epilogue)
-      : layer_(std::move(layer)), epilogue_(std::move(epilogue)) {}
-
-  std::vector<TensorId> Reads() const override {
-    std::vector<TensorId> ids = {layer_.input};
-    epilogue_->AddReads(&ids);
-    return ids;
-  }
-  std::vector<TensorId> Writes() const override {
-    std::vector<TensorId> ids;
-    epilogue_->AddWrites(&ids);
-    return ids;
-  }
+      : EpilogueStep(layer.input, std::move(epilogue)), layer_(std::move(layer)) {}
 
   void Run(const RunContext& context) const override {
     const size_t rows = layer_.result.rows;
@@ -59,7 +48,6 @@ class PoolStep : public Step {
                     size_t first_channel, size_t channels, float* result) const = 0;
 
   PoolLayer layer_;
-  std::shared_ptr<Epilogue> epilogue_;
 };
 
 class AveragePoolStep : public PoolStep {

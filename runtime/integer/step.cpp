@@ -14,6 +14,18 @@ void Epilogue::AddWrites(std::vector<TensorId>* ids) const {
   for (const Quant& quant : quants) ids->push_back(quant.tensor);
 }
 
+std::vector<TensorId> EpilogueStep::Reads() const {
+  std::vector<TensorId> ids = {input_};
+  epilogue_->AddReads(&ids);
+  return ids;
+}
+
+std::vector<TensorId> EpilogueStep::Writes() const {
+  std::vector<TensorId> ids;
+  epilogue_->AddWrites(&ids);
+  return ids;
+}
+
 BoundEpilogue::BoundEpilogue(const Epilogue& epilogue, const TensorInfo& info,
                              const RunContext& context)
     : kernels_(context.kernels) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -65,6 +66,20 @@ struct Epilogue {
 
   void AddReads(std::vector<TensorId>* ids) const;
   void AddWrites(std::vector<TensorId>* ids) const;
+};
+
+// A step that reads one tensor, and beside it what its epilogue reads; the epilogue writes.
+class EpilogueStep : public Step {
+ public:
+  std::vector<TensorId> Reads() const final;
+  std::vector<TensorId> Writes() const final;
+
+ protected:
+  EpilogueStep(TensorId input, std::shared_ptr<Epilogue> epilogue)
+      : input_(input), epilogue_(std::move(epilogue)) {}
+
+  TensorId input_;
+  std::shared_ptr<Epilogue> epilogue_;
 };
 
 // An epilogue with the addresses of one run.

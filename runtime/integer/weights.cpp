@@ -46,9 +46,9 @@ void AddWide(const TileArgs& args, int64_t* sums) {
       for (size_t tap = 0; tap < args.taps; ++tap) {
         const auto* x = reinterpret_cast<const X*>(args.rows[tap * kTileRows + r]);
         for (size_t g = 0; g < args.groups; ++g, x += 2, w += 2 * kPanel) {
-          const int32_t x0 = x[0], x1 = x[1];
+          const int64_t x0 = x[0], x1 = x[1];
           for (size_t c = 0; c < kPanel; ++c) {
-            out[c] += int64_t{x0 * w[2 * c]} + int64_t{x1 * w[2 * c + 1]};
+            out[c] += x0 * w[2 * c] + x1 * w[2 * c + 1];
           }
         }
       }

@@ -13,7 +13,7 @@ from real_models import Driver, decibels, mnist_conv_bn_input, mnist_images, req
 
 LATHE, SOURCE, WORK = sys.argv[1:4]
 MODELS = require_models(SOURCE)
-EXACT, HALF = 80, 40
+EXACT, HALF, ROUNDED = 80, 40, 20
 
 
 class Run(unittest.TestCase):
@@ -59,7 +59,10 @@ class Run(unittest.TestCase):
         for file, image in (("0_goldfish", "goldfish.jpg"), ("1_mushroom", "mushroom.png")):
             feed = {"input": self.load(f"shufflenet_v2_qdq/input_{file}.npy")}
             got = self.driver.run(MODELS / "shufflenet_v2_qdq/shufflenet-v2-12-qdq.onnx", feed)["output"]
-            self.near(want[self.order.index(image)], got[0], EXACT, f"shufflenet {file}")
+            expected = want[self.order.index(image)]
+            # Rounded after every layer: a value on an edge goes another way in each runtime, and others after it.
+            self.near(expected, got[0], ROUNDED, f"shufflenet {file}")
+            self.assertEqual(np.argmax(expected), np.argmax(got[0]))
 
     def test_ultraface(self):
         for model, boxes in (("version-RFB-320", "decoded"), ("version-RFB-320_without_postprocessing", "raw")):

@@ -13,17 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<ir::Tensor> Arrays(const fs::path& folder, const std::string& stem) {
-  std::vector<ir::Tensor> arrays;
-  for (int i = 0;; ++i) {
-    const fs::path path = folder / (stem + std::to_string(i) + ".npy");
-    if (!fs::exists(path)) return arrays;
-    auto array = frontends::ReadNpy(path.string());
-    EXPECT_TRUE(array.ok()) << array.status();
-    arrays.push_back(*std::move(array));
-  }
-}
-
 std::string Bytes(const std::vector<ir::Tensor>& tensors) {
   std::string all;
   for (const ir::Tensor& tensor : tensors) {
@@ -43,10 +32,10 @@ bool HasRoundingEdge(const std::string& name) {
 void RunCase(eval::Engine& engine, const fs::path& folder, const std::string& file,
              const std::string& expected_stem) {
   const std::string name = folder.filename().string();
-  const auto expected = Arrays(folder, expected_stem);
+  const auto expected = test::Arrays(folder, expected_stem);
   if (expected.empty()) return;
-  auto inputs = Arrays(folder, "eval_in_");
-  if (inputs.empty()) inputs = Arrays(folder, "infer_in_");
+  auto inputs = test::Arrays(folder, "eval_in_");
+  if (inputs.empty()) inputs = test::Arrays(folder, "infer_in_");
   const auto model = frontends::ImportOnnx((folder / file).string());
   ASSERT_TRUE(model.ok()) << FormatError(model.status());
   std::string bytes[2];

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
+#include "lathe/frontends/data/npy.h"
 #include "lathe/ir/tensor.h"
 
 namespace lathe::test {
@@ -15,6 +18,19 @@ namespace lathe::test {
 inline std::string SharedFolder() {
   const char* folder = std::getenv("LATHE_SHARED_DIR");
   return folder != nullptr ? folder : std::string(LATHE_SOURCE_DIR) + "/../shared";
+}
+
+// The arrays STEM0.npy, STEM1.npy, ... of a folder, as many as there are.
+inline std::vector<ir::Tensor> Arrays(const std::filesystem::path& folder,
+                                      const std::string& stem) {
+  std::vector<ir::Tensor> arrays;
+  for (int i = 0;; ++i) {
+    const std::filesystem::path path = folder / (stem + std::to_string(i) + ".npy");
+    if (!std::filesystem::exists(path)) return arrays;
+    auto array = frontends::ReadNpy(path.string());
+    EXPECT_TRUE(array.ok()) << array.status();
+    arrays.push_back(*std::move(array));
+  }
 }
 
 // Signal to noise in dB; infinity when equal.

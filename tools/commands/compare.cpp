@@ -36,9 +36,9 @@ Status Run(const CompareOptions& options, const GlobalOptions& global) {
   LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *a, global));
   Progress progress;
   const auto engine = runtime::MakeEngine();
-  LATHE_ASSIGN_OR_RETURN(
-      const std::vector<flows::LayerDifference> differences,
-      flows::CompareModels(*a, *b, *data, *engine, MakeRunControl(global, progress)));
+  LATHE_ASSIGN_OR_RETURN(const std::vector<flows::LayerDifference> differences,
+                         flows::CompareModels({*a, options.a}, {*b, options.b}, *data, *engine,
+                                              MakeRunControl(global, progress)));
   Json layers = Json::array();
   std::vector<std::vector<std::string>> rows = {
       {"layer", "operator", "SQNR", "cosine", "largest", "saturated A", "saturated B"}};

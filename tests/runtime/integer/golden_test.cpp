@@ -17,20 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<ir::Tensor> Arrays(const fs::path& folder, const std::string& stem) {
-  std::vector<ir::Tensor> arrays;
-  for (int i = 0;; ++i) {
-    const fs::path path = folder / (stem + std::to_string(i) + ".npy");
-    if (!fs::exists(path)) return arrays;
-    auto array = frontends::ReadNpy(path.string());
-    EXPECT_TRUE(array.ok()) << array.status();
-    arrays.push_back(*std::move(array));
-  }
-}
-
 std::vector<ir::Tensor> EvaluationInputs(const fs::path& folder) {
-  auto inputs = Arrays(folder, "eval_in_");
-  return inputs.empty() ? Arrays(folder, "infer_in_") : inputs;
+  auto inputs = test::Arrays(folder, "eval_in_");
+  return inputs.empty() ? test::Arrays(folder, "infer_in_") : inputs;
 }
 
 // What quantisers made of the data, by layer: q - offset.
@@ -125,7 +114,7 @@ TEST(IntegerGolden, DeployModelsDoWhatTheirSimulationDoes) {
     Quantized integers, simulated;
     const auto outputs = RunTapped(**deploy, inputs, *engine, ".quant.output0", &integers);
     RunTapped(**fake, inputs, *engine, ".quant.fakequant.sub.output0", &simulated);
-    const auto expected = Arrays(folder, "fake_quant_out_");
+    const auto expected = test::Arrays(folder, "fake_quant_out_");
     ASSERT_EQ(outputs.size(), expected.size()) << name;
     double worst = std::numeric_limits<double>::infinity();
     for (size_t i = 0; i < expected.size(); ++i) {
@@ -189,7 +178,7 @@ TEST(IntegerGolden, RecurrentLayersDifferOnlyInTheHiddenState) {
     const auto exact = test::EvaluateSlowly(**model, values);
     EXPECT_GE(test::Decibels(test::Floats((*outputs)[0]), exact.at("output0").floats), 120) << name;
     const auto kept = test::EvaluateSlowly(**model, values, {.quantize_hidden = false});
-    const auto expected = Arrays(folder, "fake_quant_out_");
+    const auto expected = test::Arrays(folder, "fake_quant_out_");
     const double decibels = test::Decibels(kept.at("output0").floats, test::Floats(expected[0]));
     std::cout << name << " with a float hidden state: " << decibels << " dB\n";
     EXPECT_GE(decibels, 60) << name;

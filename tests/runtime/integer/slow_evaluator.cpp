@@ -368,14 +368,19 @@ class Evaluator {
       size_t part = 0;
       while (in[axis] >= In(node, part).dims[axis]) in[axis] -= In(node, part++).dims[axis];
       const SlowValue& x = In(node, part);
-      const auto place = static_cast<size_t>(At(x.dims, in));
-      if (x.integers.empty()) {
-        y.floats.push_back(x.floats[place]);
-      } else {
-        y.integers.push_back(x.integers[place]);
-      }
+      AppendElement(x, in, y);
     });
     return y;
+  }
+
+  // Element `place` of x comes next in y.
+  static void AppendElement(const SlowValue& x, const Ints& place, SlowValue& y) {
+    const auto index = static_cast<size_t>(At(x.dims, place));
+    if (x.integers.empty()) {
+      y.floats.push_back(x.floats[index]);
+    } else {
+      y.integers.push_back(x.integers[index]);
+    }
   }
 
   SlowValue Transpose(const ir::Node& node) {
@@ -386,12 +391,7 @@ class Evaluator {
     ForEach(y.dims, [&](const Ints& out) {
       Ints in(out.size());
       for (size_t i = 0; i < out.size(); ++i) in[static_cast<size_t>(order[i])] = out[i];
-      const auto place = static_cast<size_t>(At(x.dims, in));
-      if (x.integers.empty()) {
-        y.floats.push_back(x.floats[place]);
-      } else {
-        y.integers.push_back(x.integers[place]);
-      }
+      AppendElement(x, in, y);
     });
     return y;
   }
