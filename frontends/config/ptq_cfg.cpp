@@ -1,6 +1,7 @@
 #include "lathe/frontends/config/ptq_cfg.h"
 
 #include <array>
+#include <tuple>
 
 #include "lathe/frontends/config/internal/text_proto.h"
 #include "lathe/proto/calibration_config.pb.h"
@@ -29,7 +30,7 @@ constexpr std::array<RefusedField, 6> kRefused = {{
     {"CalibrationConfig.nuq_quantize", kNoNuq},
     {"ARQuantize.asymmetric", kNoWeightCompression},
     {"ARQuantize.weight_compress_only", kNoWeightCompression},
-    {"AMCTConfig.joint_quant", "joint quantisation is not done: remove the field"},
+    {"AMCTConfig.joint_quant", "joint quantisation is not done: remove the field, or say false"},
     {"AMCTConfig.tensor_quantize", "tensor quantisation is not done: remove the field"},
 }};
 
@@ -83,16 +84,22 @@ CalibrationChoice Read(const proto::CalibrationConfig& message) {
   return choice;
 }
 
-// The reference reads the old names only where the new ones are absent; instead of passing over
+// The reference reads the older names only where the newer ones are absent; instead of passing over
 // half of such a file, it is refused.
-Status CheckOldNames(const proto::AMCTConfig& message,
-                     const google::protobuf::TextFormat::ParseInfoTree& places) {
-  for (const std::string_view old : {"conv_calibration_config", "fc_calibration_config"}) {
-    const std::string place = FieldPlace(message, places, old);
-    if (place.empty()) continue;
-    if (!message.has_common_config() && message.override_layer_types().empty()) continue;
-    return InvalidInput("{}{} is an older form of {}: give only the newer", place, old,
-                        message.has_common_config() ? "common_config" : "override_layer_types");
+Status CheckOlderNames(const proto::AMCTConfig& message,
+                       const google::protobuf::TextFormat::ParseInfoTree& places) {
+  const bool has_types = !message.override_layer_types().empty();
+  if (!message.has_common_config() && !has_types) return OkStatus();
+  const std::string_view newer =
+      message.has_common_config() ? "common_config" : "override_layer_types";
+  for (const auto& [older, is_there, replacement] :
+       {std::tuple("conv_calibration_config", message.has_conv_calibration_config(),
+                   "common_config"),
+        std::tuple("fc_calibration_config", message.has_fc_calibration_config(),
+                   "override_layer_types")}) {
+    if (!is_there) continue;
+    return InvalidInput("{}{} cannot stand beside {}: write it as {}",
+                        FieldPlace(message, places, older), older, newer, replacement);
   }
   return OkStatus();
 }
@@ -104,7 +111,8 @@ StatusOr<quant::AmctConfig> ParsePtqCfg(std::string_view text) {
   google::protobuf::TextFormat::ParseInfoTree places;
   LATHE_RETURN_IF_ERROR(ParseTextProto(text, message, &places));
   LATHE_RETURN_IF_ERROR(RefuseFields(message, places, kRefused));
-  LATHE_RETURN_IF_ERROR(CheckOldNames(message, places));
+  LATHE_RETURN_IF_ERROR(RequireFields(message, places));
+  LATHE_RETURN_IF_ERROR(CheckOlderNames(message, places));
   quant::AmctConfig config;
   config.batch_num = message.batch_num();
   config.activation_offset = message.activation_offset();

@@ -129,17 +129,31 @@ class Creator {
       }
     }
     if (simplified_.fc_calibration_config.has_value()) {
-      LATHE_RETURN_IF_ERROR(CheckChoice(kFullyConnected, *simplified_.fc_calibration_config));
+      const CalibrationChoice& choice = *simplified_.fc_calibration_config;
+      LATHE_RETURN_IF_ERROR(CheckChoice(kFullyConnected, choice));
+      if (const auto* arq = std::get_if<ArqOptions>(&choice.weight);
+          arq != nullptr && arq->channel_wise.value_or(false)) {
+        return InvalidInput(
+            "{}: channel_wise cannot be true, it is for layers with one weight scale",
+            kFullyConnected);
+      }
       for (size_t i = 0; i < layers_.size(); ++i) {
         if (!WhyNotChannelWise(network_.layers[i].type).has_value()) continue;
-        layers_[i].source = {&*simplified_.fc_calibration_config, std::string(kFullyConnected),
-                             true};
+        layers_[i].source = {&choice, std::string(kFullyConnected), true};
       }
     }
     LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
+    std::vector<const CalibrationOverride*> by_type(layers_.size());
     for (const CalibrationOverride& entry : simplified_.override_layer_types) {
       LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType(kOverrideTypes, entry.target));
       for (const size_t position : positions) {
+        // "Conv" and "Conv2d".
+        if (by_type[position] != nullptr) {
+          return InvalidInput("{}: both {} and {} are types of layer {}: give only one",
+                              kOverrideTypes, Quoted(by_type[position]->target),
+                              Quoted(entry.target), Quoted(network_.layers[position].name));
+        }
+        by_type[position] = &entry;
         layers_[position].source = {&entry.choice, Where(kOverrideTypes, entry), true};
       }
     }

@@ -414,6 +414,10 @@ TEST(CreatePtqConfig, TypesByOperator) {
 
   EXPECT_EQ(Error(ForType("AveragePool", Balanced(0.5))),
             "override_layer_types 'AveragePool': layer 'pool': AvgPool2d cannot be balanced");
+  simplified.override_layer_types = {{"Conv1d", Balanced(0.7)}, {"Conv", Balanced(0.3)}};
+  EXPECT_EQ(Error(simplified),
+            "override_layer_types: both 'Conv1d' and 'Conv' are types of layer 'conv1d': give only "
+            "one");
   NetworkDescription network = SmallNetwork();
   std::erase_if(network.layers, [](const auto& layer) { return layer.op == "Gemm"; });
   EXPECT_EQ(Error(ForType("Gemm", Balanced(0.5)), network),
@@ -432,8 +436,13 @@ TEST(CreatePtqConfig, OlderOverrideOfFullyConnectedLayers) {
 
   simplified.fc_calibration_config = Arq(true);
   EXPECT_EQ(Error(simplified),
-            "fc_calibration_config: layer 'pool': channel_wise cannot be true, AvgPool2d has one "
-            "weight scale");
+            "fc_calibration_config: channel_wise cannot be true, it is for layers with one weight "
+            "scale");
+  simplified.fc_calibration_config = Balanced(0.5);
+  EXPECT_EQ(Error(simplified), "fc_calibration_config: layer 'pool': AvgPool2d cannot be balanced");
+  simplified.fc_calibration_config = Balanced(0.1);
+  EXPECT_EQ(Error(simplified).rfind("fc_calibration_config: dmq_balancer_param is 0.1", 0), 0u)
+      << Error(simplified);
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace lathe::frontends {
 
 // Replaces `message` by what `text` says; an empty text is an empty message. The first error is
 // returned, as "line L, column C: ..." with near names for a field that does not exist.
-// `places`, if given, learns where each field stands.
+// `places`, if given, learns where each field stands; fields that are required and missing are then
+// left to RequireFields, which says where.
 Status ParseTextProto(std::string_view text, google::protobuf::Message& message,
                       google::protobuf::TextFormat::ParseInfoTree* places = nullptr);
 
@@ -30,10 +31,15 @@ Status RefuseFields(const google::protobuf::Message& message,
                     const google::protobuf::TextFormat::ParseInfoTree& places,
                     std::span<const RefusedField> refused);
 
-// "line L, column C: " of a field (of a repeated one: its element `index`), or "" when it is not
+// An error, "line L, column C: field has no required", for the first message inside of `message`
+// that lacks a field; in the order of the definition.
+Status RequireFields(const google::protobuf::Message& message,
+                     const google::protobuf::TextFormat::ParseInfoTree& places);
+
+// "line L, column C: " of a field (of a repeated one: its first element), or "" when it is not
 // there.
 std::string FieldPlace(const google::protobuf::Message& message,
                        const google::protobuf::TextFormat::ParseInfoTree& places,
-                       std::string_view field, int index = 0);
+                       std::string_view field);
 
 }  // namespace lathe::frontends
