@@ -13,6 +13,7 @@ void AddCompareCommand(CLI::App& app, GlobalOptions& global);
 void AddConfigCommand(CLI::App& app, GlobalOptions& global);
 void AddExplainCommand(CLI::App& app, GlobalOptions& global);
 void AddInspectCommand(CLI::App& app, GlobalOptions& global);
+void AddKvCacheCommand(CLI::App& app, GlobalOptions& global);
 void AddOptCommand(CLI::App& app, GlobalOptions& global);
 void AddPassesCommand(CLI::App& app, GlobalOptions& global);
 void AddQuantizeCommand(CLI::App& app, GlobalOptions& global);
