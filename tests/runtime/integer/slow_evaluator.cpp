@@ -7,6 +7,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "slow_recurrent.h"
+
 namespace lathe::test {
 namespace {
 
@@ -39,12 +41,6 @@ int64_t At(const Ints& dims, const Ints& index) {
 int64_t Clip32(int64_t x) {
   return std::clamp<int64_t>(x, std::numeric_limits<int32_t>::min(),
                              std::numeric_limits<int32_t>::max());
-}
-
-// Number `i` of those that stand two in a byte, the first in the low bits.
-int64_t Nibble(int64_t byte, int64_t i) {
-  const int64_t nibble = (i % 2 == 0 ? byte : byte >> 4) & 15;
-  return nibble < 8 ? nibble : nibble - 16;
 }
 
 class Evaluator {
@@ -91,15 +87,6 @@ class Evaluator {
     return values_.at(std::string(node.input(i)->name_text()));
   }
   static bool Has(const ir::Node& node, size_t i) { return node.input(i) != nullptr; }
-
-  static int64_t QuantizeOne(float x, float scale, int64_t offset, int64_t low, int64_t high) {
-    const float scaled = x * scale;
-    if (std::isnan(scaled)) return low;
-    const double rounded =
-        std::nearbyint(static_cast<double>(scaled)) + static_cast<double>(offset);
-    return static_cast<int64_t>(
-        std::clamp(rounded, static_cast<double>(low), static_cast<double>(high)));
-  }
 
   SlowValue Node(const ir::Node& node) {
     const std::string op(node.op_text());
@@ -522,79 +509,12 @@ class Evaluator {
     return y;
   }
 
-  static float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
-
-  // Forward, one direction, no lengths: what the goldens have.
   void Recurrent(const ir::Node& node) {
-    const bool lstm = node.Is("BasicLSTMInplaceFillWindowCache");
-    const size_t gates = lstm ? 4 : 3;
-    const SlowValue& x = In(node, 0);
-    const SlowValue& w = In(node, 1);
-    const SlowValue& r = In(node, 2);
-    const Ints& bias = In(node, lstm ? 5 : 4).integers;
-    const Ints& words = In(node, lstm ? 8 : 7).integers;
-    const auto hidden = static_cast<size_t>(r.dims[2]);
-    const auto inputs = static_cast<size_t>(x.dims[2]);
-    const size_t columns = gates * hidden;
-    const auto quantize = [&](float value, const char* scale, const char* offset_name) {
-      const auto offset = static_cast<int64_t>(node.FloatAttribute(offset_name, 0));
-      return QuantizeOne(value, node.FloatAttribute(scale, 0), offset, -128, 127) - offset;
-    };
-    const auto scale = [&](size_t i) {
-      return std::bit_cast<float>(static_cast<uint32_t>(words[i]));
-    };
-    SlowValue y{.dims = {x.dims[0], 1, x.dims[1], r.dims[2]}};
-    y.floats.resize(static_cast<size_t>(y.size()));
-    for (int64_t sample = 0; sample < x.dims[1]; ++sample) {
-      const auto first = static_cast<size_t>(sample) * hidden;
-      std::vector<float> h(hidden), c(hidden);
-      for (size_t k = 0; k < hidden; ++k) {
-        // The initial state is quantised as a whole.
-        h[k] = static_cast<float>(
-                   quantize(In(node, 3).floats[first + k], "quant_scale_h", "quant_offset_h")) *
-               (1.0f / node.FloatAttribute("quant_scale_h", 0));
-        if (lstm) c[k] = In(node, 4).floats[first + k];
-      }
-      for (int64_t t = 0; t < x.dims[0]; ++t) {
-        std::vector<float> from_x(columns), from_h(columns);
-        for (size_t g = 0; g < columns; ++g) {
-          int64_t sum = bias[g];
-          for (size_t k = 0; k < inputs; ++k) {
-            const auto at = static_cast<size_t>(t * x.dims[1] + sample) * inputs + k;
-            sum += quantize(x.floats[at], "quant_scale_x", "quant_offset_x") *
-                   w.integers[g * inputs + k];
-          }
-          from_x[g] = static_cast<float>(sum) * scale(g);
-          const bool integers = options_.quantize_hidden || t == 0;
-          double h_sum = static_cast<double>(bias[columns + g]);
-          for (size_t k = 0; k < hidden; ++k) {
-            const double each =
-                integers ? static_cast<double>(quantize(h[k], "quant_scale_h", "quant_offset_h"))
-                         : static_cast<double>(h[k]) *
-                               static_cast<double>(node.FloatAttribute("quant_scale_h", 0));
-            h_sum += each * static_cast<double>(r.integers[g * hidden + k]);
-          }
-          from_h[g] = static_cast<float>(h_sum) * scale(columns + g);
-        }
-        for (size_t k = 0; k < hidden; ++k) {
-          if (lstm) {
-            const auto gate = [&](size_t g) {
-              return from_x[g * hidden + k] + from_h[g * hidden + k];
-            };
-            const float i = Sigmoid(gate(0)), o = Sigmoid(gate(1)), f = Sigmoid(gate(2));
-            c[k] = f * c[k] + i * std::tanh(gate(3));
-            h[k] = o * std::tanh(c[k]);
-          } else {
-            const float z = Sigmoid(from_x[k] + from_h[k]);
-            const float reset = Sigmoid(from_x[hidden + k] + from_h[hidden + k]);
-            const float n = std::tanh(from_x[2 * hidden + k] + reset * from_h[2 * hidden + k]);
-            h[k] = (1.0f - z) * n + z * h[k];
-          }
-          y.floats[static_cast<size_t>(t * x.dims[1] + sample) * hidden + k] = h[k];
-        }
-      }
+    const auto input = [&](size_t i) { return Has(node, i) ? &In(node, i) : nullptr; };
+    const std::vector<SlowValue> results = EvaluateRecurrent(node, input, options_);
+    for (size_t i = 0; i < node.num_outputs(); ++i) {
+      values_[std::string(node.output(i)->name_text())] = results.at(i);
     }
-    values_[std::string(node.output(0)->name_text())] = std::move(y);
   }
 
   std::map<std::string, SlowValue> values_;
