@@ -20,6 +20,7 @@
 #include "lathe/runtime/openvino/element_types.h"
 #include "lathe/runtime/openvino/failure.h"
 #include "lathe/runtime/openvino/prepare.h"
+#include "lathe/runtime/openvino/quantize_op.h"
 #include "lathe/runtime/openvino/tap_op.h"
 
 namespace lathe::runtime {
@@ -27,7 +28,11 @@ namespace {
 
 // One core a process: it loads the plugin, which takes a moment.
 ov::Core& SharedCore() {
-  static ov::Core core;
+  static ov::Core core = [] {
+    ov::Core made;
+    AddQuantizeOp(made);
+    return made;
+  }();
   return core;
 }
 

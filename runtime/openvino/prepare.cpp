@@ -11,6 +11,7 @@
 
 #include "lathe/ir/rewriter.h"
 #include "lathe/runtime/openvino/check_operator.h"
+#include "lathe/runtime/openvino/quantize_op.h"
 
 namespace lathe::runtime {
 namespace {
@@ -82,6 +83,26 @@ Status FixInputShapes(ir::Model& copy, const eval::CompileOptions& options) {
   return OkStatus();
 }
 
+// What QuantizeOp computes. The rest is left to OpenVINO.
+bool IsExactQuantize(const ir::Node& node) {
+  if (!node.Is("QuantizeLinear") || node.inputs().size() != 3 || node.input(2) == nullptr) {
+    return false;
+  }
+  const ElementType type = node.input(2)->type().element;
+  return (type == ElementType::kInt8 || type == ElementType::kUint8) &&
+         node.input(1)->type().element == ElementType::kFloat32 &&
+         node.IntAttribute("block_size", 0) == 0;
+}
+
+void UseExactQuantize(ir::Model& copy) {
+  ir::Rewriter rewriter(copy);
+  for (ir::Graph* graph : copy.AllGraphs()) {
+    for (ir::Node& node : graph->nodes()) {
+      if (IsExactQuantize(node)) rewriter.SetOperator(node, node.op_text(), kQuantizeDomain);
+    }
+  }
+}
+
 bool IsWide(ElementType type) {
   return type == ElementType::kInt64 || type == ElementType::kUint64 ||
          type == ElementType::kUint32;
@@ -143,6 +164,7 @@ StatusOr<std::unique_ptr<ir::Model>> PrepareForOpenVino(const ir::Model& model,
   LATHE_RETURN_IF_ERROR(AddTaps(*copy, options));
   LATHE_RETURN_IF_ERROR(FixInputShapes(*copy, options));
   LATHE_RETURN_IF_ERROR(AlignConstants(*copy));
+  UseExactQuantize(*copy);
   return copy;
 }
 

@@ -146,14 +146,12 @@ TEST_F(Models, SqueezeNetInBothPrecisions) {
   }
 }
 
-// Rounded after every layer: a value on an edge goes another way in each runtime, and others after
-// it.
 TEST_F(Models, ShuffleNetQdq) {
   Load("shufflenet_v2_qdq/shufflenet-v2-12-qdq.onnx");
   const Tensor expected = Npy("shufflenet_v2_qdq/expected_logits_19x1000_ort_disabled.npy");
   EXPECT_GE(test::Decibels(Run({Npy("shufflenet_v2_qdq/input_0_goldfish.npy")})[0],
                            Row(expected, ImageRow("goldfish.jpg"), {1000})),
-            20);
+            80);
 }
 
 TEST_F(Models, UltraFace) {
