@@ -8,7 +8,7 @@ namespace lathe::test {
 namespace {
 
 TEST(IntegerFuzz, Convolutions) {
-  for (int i = 0; i < Rounds(500); ++i) {
+  for (int i = 0; i < Rounds(300); ++i) {
     Generator make(static_cast<uint32_t>(i));
     GraphBuilder graph;
     std::vector<int64_t> dims = {make.Int(1, 3), make.Int(1, 20)};
@@ -63,7 +63,7 @@ TEST(IntegerFuzz, Pools) {
 
 // Several layers with branches, additions, pools and several readers of one value.
 TEST(IntegerFuzz, Nets) {
-  for (int i = 0; i < Rounds(300); ++i) {
+  for (int i = 0; i < Rounds(200); ++i) {
     Generator make(static_cast<uint32_t>(3000 + i));
     GraphBuilder graph;
     std::vector<int64_t> dims = {make.Int(1, 4), make.Int(1, 8), make.Int(4, 9), make.Int(4, 9)};

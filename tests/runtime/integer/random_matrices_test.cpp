@@ -23,7 +23,7 @@ Dims BiasDims(int64_t rows, int64_t columns, Generator& make) {
 }
 
 TEST(IntegerFuzz, MatrixProducts) {
-  for (int i = 0; i < Rounds(400); ++i) {
+  for (int i = 0; i < Rounds(200); ++i) {
     Generator make(static_cast<uint32_t>(1000 + i));
     GraphBuilder graph;
     const int64_t depth = make.Int(1, 70);
@@ -54,7 +54,7 @@ TEST(IntegerFuzz, MatrixProducts) {
 }
 
 TEST(IntegerFuzz, Gemms) {
-  for (int i = 0; i < Rounds(300); ++i) {
+  for (int i = 0; i < Rounds(150); ++i) {
     Generator make(static_cast<uint32_t>(4000 + i));
     GraphBuilder graph;
     const int64_t rows = make.Int(1, 15);
