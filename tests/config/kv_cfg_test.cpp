@@ -15,8 +15,8 @@ std::string Error(std::string_view text) {
 }
 
 std::string WithAlgorithm(std::string_view algorithm) {
-  return fmt::format(
-      "kv_cache_quant_config {{ quant_layers: \"k\" calibration_config {{\n{} }} }}", algorithm);
+  return fmt::format("kv_cache_quant_config {{ quant_layers: \"k\" calibration_config {{\n{} }} }}",
+                     algorithm);
 }
 
 TEST(KvCfg, Defaults) {
@@ -47,11 +47,10 @@ TEST(KvCfg, EveryField) {
   KvConfig expected;
   expected.batch_num = 3;
   expected.activation_offset = false;
-  expected.layers = {
-      {"k", {8, quant::IfmrParameters{0.9999, 0.999, {0.8, 1.2}, 0.02}, true}, true},
-      {"v", {8, quant::HfmgParameters{1024}, false}, true},
-      // An override is taken as a whole.
-      {"w", {}, false}};
+  expected.layers = {{"k", {8, quant::IfmrParameters{0.9999, 0.999, {0.8, 1.2}, 0.02}, true}, true},
+                     {"v", {8, quant::HfmgParameters{1024}, false}, true},
+                     // An override is taken as a whole.
+                     {"w", {}, false}};
   EXPECT_EQ(*config, expected);
 }
 
