@@ -53,9 +53,13 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
 
   // Shares its weights with the model that is changed.
   const std::unique_ptr<ir::Model> original = loaded.model->Clone();
-  LATHE_ASSIGN_OR_RETURN(CalibratedModel calibrated,
-                         CalibrateModel(std::move(loaded.model), chosen.settings, engine,
-                                        *request.data, request.control));
+  LATHE_ASSIGN_OR_RETURN(
+      CalibratedModel calibrated,
+      request.effort == Effort::kHigh
+          ? CalibrateWithHighEffort(std::move(loaded.model), chosen.settings, engine, *request.data,
+                                    request.control, summary.efforts)
+          : CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data,
+                           request.control));
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
 
