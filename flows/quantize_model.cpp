@@ -80,9 +80,7 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
         "infinite");
   }
 
-  if (request.control.interrupted && request.control.interrupted()) {
-    return absl::CancelledError("interrupted; nothing was written");
-  }
+  LATHE_RETURN_IF_ERROR(StopIfAsked(request.control));
   LATHE_RETURN_IF_ERROR(files.Commit());
   summary.bytes_deploy = FileSize(summary.paths.deploy);
   summary.bytes_fake_quant = FileSize(summary.paths.fake_quant);

@@ -69,32 +69,19 @@ template <typename Observe>
 Status RunPass(const ir::Model& fused, std::vector<Searched>& layers, std::string_view stage,
                size_t batch_num, eval::Engine& engine, const frontends::BatchSource& data,
                const RunControl& control, const Observe& observe) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (Searched& layer : layers) {
     layer.samples = 0;
     if (!layer.usable) continue;
-    options.taps.push_back({layer.layer.activation->value()->Resolve(),
-                            [&layer, &observe](const eval::TensorView& view) {
-                              Status status = observe(layer, view);
-                              if (status.ok()) return status;
-                              return WithContext(std::move(status), ErrorContext::kNode,
-                                                 layer.layer.name);
-                            }});
+    taps.push_back({layer.layer.activation->value()->Resolve(),
+                    [&layer, &observe](const eval::TensorView& view) {
+                      Status status = observe(layer, view);
+                      if (status.ok()) return status;
+                      return WithContext(std::move(status), ErrorContext::kNode, layer.layer.name);
+                    }});
   }
-  if (options.taps.empty()) return OkStatus();
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(fused, options));
-  for (size_t batch = 0; batch < batch_num; ++batch) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-    if (control.progress) control.progress(stage, batch + 1, batch_num);
-  }
-  return OkStatus();
+  if (taps.empty()) return OkStatus();
+  return RunBatches(fused, std::move(taps), engine, data, batch_num, stage, control);
 }
 
 // What the search needs to know of a weight.

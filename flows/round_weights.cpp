@@ -84,27 +84,15 @@ std::vector<Rounded> LayersToRound(const CalibratedModel& calibrated, const ir::
 Status Observe(std::span<Rounded> layers, const ir::Model& fused, size_t batch_num,
                eval::Engine& engine, const frontends::BatchSource& data, const RunControl& control,
                ThreadPool& pool) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (Rounded& layer : layers) {
     layer.moments = quant::PatchMoments(layer.layer.group, layer.patch);
-    options.taps.push_back({layer.layer.activation->value()->Resolve(),
-                            [&](const eval::TensorView& v) { return layer.TakeInput(v, pool); }});
-    options.taps.push_back({layer.layer.node->output(),
-                            [&](const eval::TensorView& v) { return layer.TakeOutput(v, pool); }});
+    taps.push_back({layer.layer.activation->value()->Resolve(),
+                    [&](const eval::TensorView& v) { return layer.TakeInput(v, pool); }});
+    taps.push_back({layer.layer.node->output(),
+                    [&](const eval::TensorView& v) { return layer.TakeOutput(v, pool); }});
   }
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(fused, options));
-  for (size_t batch = 0; batch < batch_num; ++batch) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-    if (control.progress) control.progress("looking at weights", batch + 1, batch_num);
-  }
-  return OkStatus();
+  return RunBatches(fused, std::move(taps), engine, data, batch_num, "looking at weights", control);
 }
 
 // The moments of what the balanced weights of a group meet; around the mean where a bias makes up
