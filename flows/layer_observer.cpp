@@ -6,7 +6,6 @@
 #include "lathe/flows/tap_values.h"
 
 namespace lathe::flows {
-namespace {}  // namespace
 
 LayerObserver::LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
                              const ir::Value* value, ObserverContext& context)
