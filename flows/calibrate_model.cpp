@@ -13,11 +13,15 @@
 namespace lathe::flows {
 namespace {
 
-// In the order of the settings, which is that of the graph; balanced layers got theirs first.
+// In the order of the settings, which is that of the graph, inputs on their own last; balanced
+// layers got theirs first.
 void SortEntries(quant::Record& record, const quant::QuantSettings& settings) {
   absl::flat_hash_map<std::string_view, size_t> places;
   for (const quant::LayerSettings& layer : settings.layers) {
     places.emplace(layer.name, places.size());
+  }
+  for (const quant::TensorSettings& tensor : settings.tensors) {
+    places.emplace(tensor.key, places.size());
   }
   std::ranges::sort(record.entries, {}, [&](const auto& entry) { return places.at(*entry.key); });
 }
@@ -95,6 +99,7 @@ StatusOr<std::unique_ptr<ir::Model>> MakeModifiedModel(const CalibratedModel& ca
   std::erase_if(kept.layers, [&](const quant::LayerSettings& layer) {
     return calibrated.record.Find(layer.name) == nullptr;
   });
+  kept.tensors.clear();
   // Known scales: the weights of ada layers are final.
   quant::Record scratch = calibrated.record;
   passes::QuantReport report;

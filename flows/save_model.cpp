@@ -6,6 +6,7 @@
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
+#include "lathe/passes/quant/tensor_point.h"
 
 namespace lathe::flows {
 namespace {
@@ -45,6 +46,7 @@ quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
     if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", other.type);
     network.others.push_back({passes::LayerName(node), other.type, other.reason});
   });
+  network.tensors = passes::ScanTensorNodes(model);
   return network;
 }
 

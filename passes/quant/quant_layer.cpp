@@ -8,6 +8,7 @@
 
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/quant/quant_point.h"
+#include "lathe/passes/quant/tensor_point.h"
 
 namespace lathe::passes {
 namespace {
@@ -321,6 +322,7 @@ LayerScan ScanLayers(const ir::Model& model) {
   for (const auto& function : model.functions()) {
     VisitNodes(function->body(), [&](ir::Node& node) { look(node, true); });
   }
+  scan.tensors = ScanTensorNodes(model);
   for (QuantLayer& layer : candidates) {
     const auto shared = [&](const ir::Use* weight) {
       return weight != nullptr && weight_users[WeightRoot(*weight)] > 1;
@@ -354,6 +356,7 @@ quant::NetworkDescription DescribeNetwork(const LayerScan& scan) {
     network.layers.push_back(std::move(description));
   }
   network.others = scan.others;
+  network.tensors = scan.tensors;
   return network;
 }
 

@@ -50,6 +50,7 @@ struct AmctConfig {
   std::vector<CalibrationOverride> override_layer_configs;
   bool do_fusion = true;
   std::vector<std::string> skip_fusion_layers;
+  std::vector<TensorQuantizeConfig> tensor_quantize;
   bool operator==(const AmctConfig&) const = default;
 };
 

@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "lathe/quant/config/layer_index.h"
+#include "lathe/quant/config/tensor_quantize.h"
 #include "lathe/support/decimal_text.h"
 #include "lathe/support/quoted.h"
 
@@ -169,6 +170,9 @@ Status CheckFields(const LayerRecord& record, const RecordLayer& layer,
     return InvalidInput("dst_type is 'INT4', average pooling takes INT8");
   }
   LATHE_RETURN_IF_ERROR(CheckPrecisionMode(record));
+  if (const auto& type = record.op_data_type; type && *type != "FLOAT32" && *type != "FLOAT16") {
+    return InvalidInput("op_data_type is {}, allowed are FLOAT32, FLOAT16", Quoted(*type));
+  }
 
   const bool recurrent = IsRecurrent(layer.kind);
   LATHE_RETURN_IF_ERROR(CheckWeightFactors("w", record.scale_w, record.offset_w, layer));
@@ -213,6 +217,10 @@ Status CheckRecord(const Record& record, const RecordNetwork& network,
       return InvalidInput("record of {}: there is no value", Quoted(key));
     }
     if (!seen.insert(key).second) return InvalidInput("record of {}: is there twice", Quoted(key));
+    if (entry.value->is_tensor_quantize.value_or(false)) {
+      LATHE_RETURN_IF_ERROR(CheckTensorRecord(*entry.value, key, network.tensors));
+      continue;
+    }
     const auto layer = layers.find(key);
     if (layer == layers.end()) {
       for (const OtherNode& other : network.others) {

@@ -109,6 +109,9 @@ TEST(RecordCheck, TypesAndModes) {
             "FORCE_FP16_QUANT");
   EXPECT_EQ(ErrorWith([](auto& r) { r.fakequant_precision_mode = "FORCE_FP16_QUANT"; }),
             "no error");
+  EXPECT_EQ(ErrorWith([](auto& r) { r.op_data_type = "FLOAT32"; }), "no error");
+  EXPECT_EQ(ErrorWith([](auto& r) { r.op_data_type = "FP16"; }),
+            "record of 'conv': op_data_type is 'FP16', allowed are FLOAT32, FLOAT16");
   LayerRecord record = Good(1);
   record.dst_type = "INT4";
   EXPECT_EQ(Error(record, {"net.AvgPool", RecordKind::kAveragePool, 1, 1}),
