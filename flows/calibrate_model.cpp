@@ -5,6 +5,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "lathe/flows/ada_round_model.h"
+#include "lathe/flows/join_layers.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/pipelines/quantization.h"
@@ -78,6 +79,10 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
   LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kObservingPipeline, resources).status());
   LATHE_RETURN_IF_ERROR(
       Calibrate(*observed, shared, engine, data, control, result.record, result.report));
+  if (settings.joint_quant) {
+    LATHE_ASSIGN_OR_RETURN(result.notes, JoinLayers(*observed, settings.batch_num, engine, data,
+                                                    control, result.record));
+  }
   if (result.record.entries.empty()) {
     return WithContext(InvalidInput("no layer is left to quantise: {} ({})",
                                     result.report.left_float.front().layer,

@@ -56,6 +56,7 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   LATHE_ASSIGN_OR_RETURN(CalibratedModel calibrated,
                          CalibrateModel(std::move(loaded.model), chosen.settings, engine,
                                         *request.data, request.control));
+  summary.notes.insert(summary.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
 

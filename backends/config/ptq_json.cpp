@@ -216,6 +216,11 @@ void WriteGlobals(const PtqConfig& config, JsonText& out) {
   out.Integer(config.batch_num);
   out.Key("activation_offset");
   out.Bool(config.activation_offset);
+  // Absent when false: the PyTorch flavour's files do not have it.
+  if (config.joint_quant) {
+    out.Key("joint_quant");
+    out.Bool(true);
+  }
   out.Key("do_fusion");
   out.Bool(config.do_fusion);
   if (config.force_fp16_quant) {

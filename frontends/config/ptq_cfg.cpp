@@ -25,12 +25,11 @@ constexpr std::string_view kNoWeightCompression =
     "weights are quantised together with activations, and never with an offset: remove the field";
 
 // What only the ONNX flavour's files hold.
-constexpr std::array<RefusedField, 5> kRefused = {{
+constexpr std::array<RefusedField, 4> kRefused = {{
     {"AMCTConfig.nuq_config", kNoNuq},
     {"CalibrationConfig.nuq_quantize", kNoNuq},
     {"ARQuantize.asymmetric", kNoWeightCompression},
     {"ARQuantize.weight_compress_only", kNoWeightCompression},
-    {"AMCTConfig.joint_quant", "joint quantisation is not done: remove the field, or say false"},
 }};
 
 template <typename Message>
@@ -125,6 +124,7 @@ StatusOr<quant::AmctConfig> ParsePtqCfg(std::string_view text) {
   quant::AmctConfig config;
   config.batch_num = message.batch_num();
   config.activation_offset = message.activation_offset();
+  config.joint_quant = message.joint_quant();
   config.skip_layers.assign(message.skip_layers().begin(), message.skip_layers().end());
   config.skip_layer_types.assign(message.skip_layer_types().begin(),
                                  message.skip_layer_types().end());

@@ -184,6 +184,7 @@ Status ReadGlobals(const Fields& fields, PtqConfig& config) {
   LATHE_RETURN_IF_ERROR(fields.Take("batch_num", config.batch_num));
   LATHE_RETURN_IF_ERROR(quant::CheckBatchNum(config.batch_num));
   LATHE_RETURN_IF_ERROR(fields.Take("activation_offset", config.activation_offset));
+  LATHE_RETURN_IF_ERROR(fields.Take("joint_quant", config.joint_quant));
   LATHE_RETURN_IF_ERROR(fields.Take("do_fusion", config.do_fusion));
   std::string mode = "DEFAULT";
   LATHE_RETURN_IF_ERROR(fields.Take("fakequant_precision_mode", mode));
@@ -196,18 +197,12 @@ Status ReadGlobals(const Fields& fields, PtqConfig& config) {
   return ReadTensors(fields, config.tensor_quantize);
 }
 
-// Whether `name` is a global key that only the ONNX flavour's files have. It may ask for nothing:
-// what it could ask for is not done.
+// Whether `name` is the global key that only the ONNX flavour's files have and that asks for what
+// is not done. It may be false.
 StatusOr<bool> IsIdleKey(std::string_view name, const JsonValue& value) {
-  bool wanted = false;
-  if (name == "joint_quant" || name == "weight_offset") {
-    const bool* flag = std::get_if<bool>(&value.value);
-    if (flag == nullptr) return false;
-    wanted = *flag;
-  } else {
-    return false;
-  }
-  if (wanted) return InvalidInput("{} asks for what is not done: remove the key", name);
+  const bool* wanted = name == "weight_offset" ? std::get_if<bool>(&value.value) : nullptr;
+  if (wanted == nullptr) return false;
+  if (*wanted) return InvalidInput("{} asks for what is not done: remove the key", name);
   return true;
 }
 

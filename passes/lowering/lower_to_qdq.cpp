@@ -1,5 +1,6 @@
 #include "lathe/passes/lowering/lower_to_qdq.h"
 
+#include <algorithm>
 #include <bit>
 #include <map>
 #include <optional>
@@ -28,7 +29,8 @@ Layers that read one value with equal factors share the first two nodes. Of LSTM
 hidden state and both weights are quantised; the hidden state between steps has no place in the standard form.
 A grouped ConvTranspose with a scale a channel gets the real values that its integers stand for, since no axis
 of its weight counts its channels. Inputs of Add and MaxPool that are quantised on their own get the first two
-nodes. Needs opset 13, for 16-bit activations 21. 4-bit activations are an error.
+nodes. Needs opset 13, for 16-bit activations 21. 4-bit activations are an error, and so is
+shift_bit.
 )";
 
 class Lowering {
@@ -39,6 +41,10 @@ class Lowering {
   Status Lower(const QuantLayer& layer) {
     LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(record_, layer.name));
     LATHE_RETURN_IF_ERROR(CheckBits(factors.bits.activation));
+    if (std::ranges::any_of(factors.record->shift_bit, [](uint32_t bits) { return bits != 0; })) {
+      return WithContext(Unsupported("shift_bit has no place in a QDQ model"), ErrorContext::kHint,
+                         "calibrate without joint_quant");
+    }
     const ir::Rewriter::OriginScope origin(rewriter_, *layer.node);
     half_ = layer.node->StringAttribute("op_data_type", "") == "float16";
     const int bits = factors.bits.activation;

@@ -69,6 +69,7 @@ class Creator {
     PtqConfig& config = result_.config;
     config.batch_num = simplified_.batch_num;
     config.activation_offset = simplified_.activation_offset;
+    config.joint_quant = simplified_.joint_quant;
     config.do_fusion = simplified_.do_fusion;
     config.force_fp16_quant = simplified_.force_fp16_quant;
     config.skip_fusion_layers = simplified_.skip_fusion_layers;

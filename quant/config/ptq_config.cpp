@@ -5,9 +5,10 @@
 namespace lathe::quant {
 namespace {
 
-constexpr std::array<std::string_view, 7> kGlobalKeys = {"version",
+constexpr std::array<std::string_view, 8> kGlobalKeys = {"version",
                                                          "batch_num",
                                                          "activation_offset",
+                                                         "joint_quant",
                                                          "do_fusion",
                                                          "fakequant_precision_mode",
                                                          "skip_fusion_layers",

@@ -79,6 +79,8 @@ struct PtqConfig {
   int64_t version = 1;
   int64_t batch_num = 1;
   bool activation_offset = true;
+  // Layers whose results are added share scales and shifts (the ONNX flavour's).
+  bool joint_quant = false;
   bool do_fusion = true;
   // fakequant_precision_mode is FORCE_FP16_QUANT, not DEFAULT.
   bool force_fp16_quant = false;

@@ -110,6 +110,7 @@ StatusOr<QuantSettings> ResolveQuantSettings(const PtqConfig& config,
 
   QuantSettings settings;
   settings.batch_num = config.batch_num;
+  settings.joint_quant = config.joint_quant;
   settings.do_fusion = config.do_fusion;
   settings.force_fp16_quant = config.force_fp16_quant;
   settings.skip_fusion_layers = config.skip_fusion_layers;

@@ -38,6 +38,7 @@ struct TensorSettings {
 
 struct QuantSettings {
   int64_t batch_num = 1;
+  bool joint_quant = false;
   bool do_fusion = true;
   bool force_fp16_quant = false;
   std::vector<std::string> skip_fusion_layers;

@@ -158,13 +158,32 @@ Status CheckBalanceFactors(const LayerRecord& record, const RecordLayer& layer) 
   return OkStatus();
 }
 
+// The ONNX flavour's reference, 1.7: none, all 0, or all a number of bits.
+Status CheckShifts(const LayerRecord& record, RecordKind kind) {
+  const std::vector<uint32_t>& shifts = record.shift_bit;
+  if (shifts.empty()) return OkStatus();
+  if (kind == RecordKind::kAveragePool || IsRecurrent(kind)) {
+    return InvalidInput("shift_bit is not allowed, the sums of {} are not shifted", Name(kind));
+  }
+  if (shifts.size() != record.scale_w.size()) {
+    return InvalidInput("there are {} scale_w and {} shift_bit, they must be equally many",
+                        record.scale_w.size(), shifts.size());
+  }
+  constexpr uint32_t kMostBits = 16;
+  for (size_t i = 0; i < shifts.size(); ++i) {
+    if ((shifts[i] == 0) != (shifts[0] == 0) || shifts[i] > kMostBits) {
+      return InvalidInput("shift_bit[{}] is {}: either all are 0, or all are from 1 to {}", i,
+                          shifts[i], kMostBits);
+    }
+  }
+  return OkStatus();
+}
+
 Status CheckFields(const LayerRecord& record, const RecordLayer& layer,
                    const RecordCheckOptions& options) {
   if (HasNoFactors(record)) return CheckBalanceFactors(record, layer);
   LATHE_RETURN_IF_ERROR(CheckPresence(record, layer.kind));
-  if (!record.shift_bit.empty()) {
-    return InvalidInput("shift_bit is set, but nothing shifts here: remove it");
-  }
+  LATHE_RETURN_IF_ERROR(CheckShifts(record, layer.kind));
   LATHE_ASSIGN_OR_RETURN(const RecordBits bits, ResolveRecordBits(record));
   if (record.dst_type == "INT4" && layer.name.find("AvgPool") != std::string::npos) {
     return InvalidInput("dst_type is 'INT4', average pooling takes INT8");

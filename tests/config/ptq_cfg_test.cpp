@@ -221,12 +221,15 @@ TEST(PtqCfg, FieldsThatCannotBeFollowed) {
   EXPECT_EQ(Error("common_config { arq_quantize { weight_compress_only: false asymmetric: false } "
                   "} joint_quant: false"),
             "no error");
-  EXPECT_EQ(Error("joint_quant: true"),
-            "line 1, column 1: joint_quant: joint quantisation is not done: remove the field, or "
-            "say false");
   // Fields of another framework's file are no fields of this one.
   EXPECT_EQ(Error("skip_approximation_layers: \"a\""),
             "line 1, column 1: AMCTConfig has no field 'skip_approximation_layers'");
+}
+
+TEST(PtqCfg, JointQuant) {
+  EXPECT_TRUE(ParsePtqCfg("joint_quant: true")->joint_quant);
+  EXPECT_FALSE(ParsePtqCfg("joint_quant: false")->joint_quant);
+  EXPECT_FALSE(ParsePtqCfg("")->joint_quant);
 }
 
 TEST(PtqCfg, TensorQuantize) {

@@ -267,15 +267,24 @@ TEST(PtqJson, KeysThatAskForNothing) {
   EXPECT_EQ(*frontends::ParsePtqJson(
                 R"({"joint_quant": false, "weight_offset": false, "tensor_quantize": []})"),
             PtqConfig());
-  for (const auto& [key, value] :
-       {std::pair("joint_quant", "true"), std::pair("weight_offset", "true")}) {
-    const auto config = frontends::ParsePtqJson(fmt::format("{{\"{}\": {}}}", key, value));
-    EXPECT_EQ(FormatError(config.status()),
-              fmt::format("{} asks for what is not done: remove the key", key));
-  }
-  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"joint_quant": 0})").status()),
-            "'joint_quant' is neither a global key nor a layer: a layer is an object, this is an "
+  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"weight_offset": true})").status()),
+            "weight_offset asks for what is not done: remove the key");
+  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"weight_offset": 0})").status()),
+            "'weight_offset' is neither a global key nor a layer: a layer is an object, this is an "
             "integer");
+}
+
+TEST(PtqJson, JointQuant) {
+  PtqConfig config;
+  config.joint_quant = true;
+  const auto text = backends::WritePtqJson(config);
+  ASSERT_TRUE(text.ok());
+  EXPECT_NE(text->find("\n    \"joint_quant\":true,\n"), std::string::npos) << *text;
+  EXPECT_EQ(Parse(*text), config);
+  config.joint_quant = false;
+  EXPECT_EQ(backends::WritePtqJson(config)->find("joint"), std::string::npos);
+  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"joint_quant": 0})").status()),
+            "joint_quant must be true or false, it is an integer");
 }
 
 TEST(PtqJson, TensorQuantize) {

@@ -113,7 +113,6 @@ class Rules(DriverTest):
         cfg = self.folder / "quant.cfg"
         nuq = "non-uniform quantisation is not done; the reference dropped it too, as accelerators gain nothing from it"
         for text, error in (
-            ("\njoint_quant: true", "line 2, column 1: joint_quant: joint quantisation is not done: remove the field, or say false"),
             ('tensor_quantize { layer_name: "relu" input_index: 0 }',
              "tensor_quantize: 'relu' is of type Relu; only inputs of Add and MaxPool are quantised on their own"),
             ('tensor_quantize { layer_name: "relu" }', "line 1, column 1: tensor_quantize has no input_index"),

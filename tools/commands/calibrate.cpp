@@ -78,6 +78,7 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
       const flows::CalibratedModel calibrated,
       flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine, *data,
                             MakeRunControl(global, progress), balance ? &*balance : nullptr));
+  notes.insert(notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> modified,
                          flows::MakeModifiedModel(calibrated, chosen.settings));
   AtomicFileSet files;
