@@ -25,8 +25,14 @@ struct RunControl {
   std::function<bool()> interrupted;
 };
 
+// A Cancelled status when the run is to stop; it says how far `stage` has come.
+Status StopIfAsked(const RunControl& control, std::string_view stage, size_t done, size_t total);
+
+// Adds where it was to a status that says that there is no memory (ResourceExhausted).
+Status WhereItStopped(const Status& status, std::string_view stage, size_t done, size_t total);
+
 // Runs the first `count` batches through `model`, of which only what the taps are after is
-// computed. `stage` says what for.
+// computed. `stage` says what for, in progress and where it stops.
 Status RunBatches(const ir::Model& model, std::vector<eval::Tap> taps, eval::Engine& engine,
                   const frontends::BatchSource& data, size_t count, std::string_view stage,
                   const RunControl& control);

@@ -1,5 +1,7 @@
 #include "lathe/flows/save_model.h"
 
+#include <algorithm>
+
 #include "lathe/flows/convert_opset.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/passes/canonical/visit_nodes.h"
@@ -57,7 +59,14 @@ Status CheckFits(const quant::Record& record, const ir::Model& model) {
     return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
                        "calibrate first: 'lathe calibrate' writes it");
   }
-  return quant::CheckRecord(record, DescribeRecordNetwork(model), {.for_deploy = true});
+  LATHE_RETURN_IF_ERROR(
+      quant::CheckRecord(record, DescribeRecordNetwork(model), {.for_deploy = true}));
+  const bool idle = std::ranges::all_of(record.entries, [](const quant::RecordEntry& entry) {
+    return quant::HasNoFactors(*entry.value);
+  });
+  if (!idle) return OkStatus();
+  return WithContext(InvalidInput("the record has factors for no layer"), ErrorContext::kHint,
+                     "calibrate first: 'lathe calibrate' writes them");
 }
 
 }  // namespace

@@ -226,6 +226,18 @@ const ir::Value* WeightRoot(const ir::Use& weight) {
   return value;
 }
 
+// The element type of a weight that is not quantised (the reference takes float32 and float16).
+std::optional<ir::ElementType> ForeignWeight(const QuantLayer& layer) {
+  for (const ir::Use* weight : {layer.weight, layer.recurrence}) {
+    if (weight == nullptr) continue;
+    const ir::ElementType element = weight->value()->ConstantTensor().element_type();
+    if (element != ir::ElementType::kFloat32 && element != ir::ElementType::kFloat16) {
+      return element;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string LayerName(const ir::Node& node) { return node.display_name(); }
@@ -327,7 +339,11 @@ LayerScan ScanLayers(const ir::Model& model) {
     const auto shared = [&](const ir::Use* weight) {
       return weight != nullptr && weight_users[WeightRoot(*weight)] > 1;
     };
-    if (shared(layer.weight) || shared(layer.recurrence)) {
+    if (const auto element = ForeignWeight(layer)) {
+      scan.others.push_back({layer.name, std::string(ToString(layer.type)),
+                             fmt::format("its weight is {}, only f32 and f16 are quantised",
+                                         ir::ElementTypeName(*element))});
+    } else if (shared(layer.weight) || shared(layer.recurrence)) {
       scan.others.push_back(
           {layer.name, std::string(ToString(layer.type)), "another layer uses the same weight"});
     } else {
