@@ -138,23 +138,15 @@ StatusOr<quant::Record> MeasureBalance(const ir::Model& fused, const quant::Quan
                                        eval::Engine& engine, const frontends::BatchSource& data,
                                        const RunControl& control) {
   LATHE_ASSIGN_OR_RETURN(std::vector<Measured> layers, LayersToMeasure(fused, settings));
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (Measured& layer : layers) {
-    options.taps.push_back(
+    taps.push_back(
         {layer.layer.activation->value()->Resolve(), [&layer](const eval::TensorView& view) {
            return InLayer(Observe(layer, view), layer.layer.name);
          }});
   }
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(fused, options));
-  if (control.interrupted && control.interrupted()) {
-    return absl::CancelledError("interrupted; nothing was written");
-  }
-  LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(0));
-  LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-  if (control.progress) control.progress("balancing", 1, 1);
+  // The reference's: only the first batch's factors reach the record.
+  LATHE_RETURN_IF_ERROR(RunBatches(fused, std::move(taps), engine, data, 1, "balancing", control));
 
   quant::Record record;
   for (const Measured& layer : layers) {

@@ -18,6 +18,8 @@ struct CalibratedModel {
   quant::Record record;
   // Layers that stay float because of their weights or data.
   passes::QuantReport report;
+  // Sentences for the summary: what joint quantisation did.
+  std::vector<std::string> notes;
 };
 
 // Uses the first batch_num batches of `data`; fewer are an error. `model` is used up. Layers with

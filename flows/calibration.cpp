@@ -9,12 +9,35 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "lathe/flows/layer_observer.h"
+#include "lathe/flows/run_batches.h"
 #include "lathe/ir/rewriter.h"
 
 namespace lathe::flows {
 namespace {
 
 using Observers = std::vector<std::unique_ptr<LayerObserver>>;
+
+StatusOr<ObserverSettings> SettingsOf(const std::string& name, LayerObserver::Role role,
+                                      const quant::QuantSettings& settings) {
+  if (role == LayerObserver::Role::kTensor) {
+    const auto tensor = std::ranges::find(settings.tensors, name, &quant::TensorSettings::key);
+    if (tensor != settings.tensors.end()) {
+      return ObserverSettings{.key = name,
+                              .bits = 8,
+                              .with_offset = tensor->with_offset,
+                              .algorithm = tensor->algorithm};
+    }
+  } else {
+    const auto layer = std::ranges::find(settings.layers, name, &quant::LayerSettings::name);
+    if (layer != settings.layers.end()) {
+      return ObserverSettings{.key = name,
+                              .bits = layer->activation_bits,
+                              .with_offset = layer->with_offset,
+                              .algorithm = layer->algorithm};
+    }
+  }
+  return InternalError("observer of '{}', which the configuration does not have", name);
+}
 
 // One observer a lathe.Observe node, and the node gone.
 StatusOr<Observers> TakeObservers(ir::Model& model, const quant::QuantSettings& settings,
@@ -25,14 +48,12 @@ StatusOr<Observers> TakeObservers(ir::Model& model, const quant::QuantSettings& 
     ir::Node* next = node->next();
     if (node->op_text() == "Observe" && node->domain_text() == "lathe") {
       const std::string name = node->StringAttribute("layer", "");
-      const auto layer = std::ranges::find(settings.layers, name, &quant::LayerSettings::name);
-      if (layer == settings.layers.end()) {
-        return InternalError("observer of layer '{}', which the configuration does not have", name);
-      }
-      const auto role = node->IntAttribute("hidden", 0) != 0 ? LayerObserver::Role::kHidden
-                                                             : LayerObserver::Role::kActivation;
-      observers.push_back(std::make_unique<LayerObserver>(*layer, role, settings.batch_num,
-                                                          node->input(0)->Resolve(), context));
+      const auto role = node->IntAttribute("hidden", 0) != 0   ? LayerObserver::Role::kHidden
+                        : node->IntAttribute("tensor", 0) != 0 ? LayerObserver::Role::kTensor
+                                                               : LayerObserver::Role::kActivation;
+      LATHE_ASSIGN_OR_RETURN(ObserverSettings chosen, SettingsOf(name, role, settings));
+      observers.push_back(std::make_unique<LayerObserver>(
+          std::move(chosen), role, settings.batch_num, node->input(0)->Resolve(), context));
       rewriter.Erase(*node);
     }
     node = next;
@@ -44,27 +65,14 @@ StatusOr<Observers> TakeObservers(ir::Model& model, const quant::QuantSettings& 
 Status RunPass(const ir::Model& model, const Observers& observers, eval::Engine& engine,
                const frontends::BatchSource& data, size_t num_batches, size_t pass,
                const RunControl& control) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (const auto& observer : observers) {
     if (observer->decided()) continue;
-    options.taps.push_back({observer->value(), [&observer](const eval::TensorView& view) {
-                              return observer->Observe(view);
-                            }});
+    taps.push_back({observer->value(),
+                    [&observer](const eval::TensorView& view) { return observer->Observe(view); }});
   }
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(model, options));
-  const std::string stage = pass == 0 ? "calibrating" : "calibrating again for close calls";
-  for (size_t batch = 0; batch < num_batches; ++batch) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-    if (control.progress) control.progress(stage, batch + 1, num_batches);
-  }
-  return OkStatus();
+  const std::string_view stage = pass == 0 ? "calibrating" : "calibrating again for close calls";
+  return RunBatches(model, std::move(taps), engine, data, num_batches, stage, control);
 }
 
 // What the observers found goes into the record; a layer that one of them finds unusable goes out
@@ -82,6 +90,12 @@ Status RecordFactors(const Observers& observers, bool force_fp16_quant, quant::R
   for (const auto& observer : observers) {
     const std::string& layer = observer->layer();
     if (unusable.contains(layer)) continue;
+    if (observer->role() == LayerObserver::Role::kTensor) {
+      quant::LayerRecord& tensor =
+          record.entries.emplace_back(quant::RecordEntry{.key = layer}).value.emplace();
+      tensor.is_tensor_quantize = true;
+      tensor.act_type = "INT8";
+    }
     const auto entry = std::ranges::find(record.entries, layer, &quant::RecordEntry::key);
     if (entry == record.entries.end() || !entry->value) {
       return InternalError("layer '{}' has activation factors but no weight factors", layer);

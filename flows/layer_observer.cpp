@@ -12,25 +12,29 @@ constexpr size_t kPiece = size_t{1} << 16;
 
 }  // namespace
 
-LayerObserver::LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
+LayerObserver::LayerObserver(ObserverSettings settings, Role role, int64_t batch_num,
                              const ir::Value* value, ObserverContext& context)
-    : settings_(settings), role_(role), batch_num_(batch_num), value_(value), context_(context) {}
+    : settings_(std::move(settings)),
+      role_(role),
+      batch_num_(batch_num),
+      value_(value),
+      context_(context) {}
 
 std::string_view LayerObserver::Subject() const {
-  return role_ == Role::kHidden ? "its hidden state" : "its input";
+  return role_ == Role::kHidden ? "its hidden state" : role_ == Role::kTensor ? "it" : "its input";
 }
 
 Status LayerObserver::Create(uint64_t first_batch_count) {
   if (const auto* hfmg = std::get_if<quant::HfmgParameters>(&settings_.algorithm)) {
     LATHE_ASSIGN_OR_RETURN(hfmg_,
-                           quant::HfmgObserver::Create({.num_bits = settings_.activation_bits,
+                           quant::HfmgObserver::Create({.num_bits = settings_.bits,
                                                         .num_of_bins = hfmg->num_of_bins,
                                                         .asymmetric = settings_.with_offset}));
     return OkStatus();
   }
   const auto& parameters = std::get<quant::IfmrParameters>(settings_.algorithm);
   const quant::IfmrOptions options = {
-      .num_bits = settings_.activation_bits,
+      .num_bits = settings_.bits,
       .max_percentile = parameters.max_percentile,
       .min_percentile = parameters.min_percentile,
       .search_range_start = parameters.search_range[0],
@@ -96,7 +100,7 @@ Status LayerObserver::FinishPass() {
     MakeUnusable(std::string(done.status().message()));
     return OkStatus();
   }
-  const auto kind = quant::ClassifyRange(ifmr_->data_range(), settings_.activation_bits);
+  const auto kind = quant::ClassifyRange(ifmr_->data_range(), settings_.bits);
   if (kind != quant::RangeKind::kUsable) {
     MakeUnusable(std::string(quant::DescribeRangeKind(kind)));
   } else if (*done) {
@@ -106,7 +110,7 @@ Status LayerObserver::FinishPass() {
 }
 
 void LayerObserver::Decide(const quant::ActivationRange& range, quant::DataRange data) {
-  const auto kind = quant::ClassifyRange(data, settings_.activation_bits);
+  const auto kind = quant::ClassifyRange(data, settings_.bits);
   if (kind != quant::RangeKind::kUsable) {
     MakeUnusable(std::string(quant::DescribeRangeKind(kind)));
     return;

@@ -56,6 +56,7 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   LATHE_ASSIGN_OR_RETURN(CalibratedModel calibrated,
                          CalibrateModel(std::move(loaded.model), chosen.settings, engine,
                                         *request.data, request.control));
+  summary.notes.insert(summary.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
 
@@ -66,19 +67,18 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
                           .last_batch = used - 1,
                           .evaluation = evaluation,
                           .labels = request.labels};
-  LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, MeasureFidelity(*original, *saved.fake_quant,
-                                                                  data, engine, request.control));
-  summary.sqnr_db = fidelity.sqnr_db;
-  summary.accuracy = fidelity.accuracy;
+  const StatusOr<Fidelity> fidelity =
+      MeasureFidelity(*original, *saved.fake_quant, data, engine, request.control);
+  if (!fidelity.ok()) return WhereItStopped(fidelity.status(), "measuring", 0, 1);
+  summary.sqnr_db = fidelity->sqnr_db;
+  summary.accuracy = fidelity->accuracy;
   if (summary.sqnr_db == -std::numeric_limits<double>::infinity()) {
     summary.notes.push_back(
         "the outputs have no ratio: the float model's are 0, or only one model's are NaN or "
         "infinite");
   }
 
-  if (request.control.interrupted && request.control.interrupted()) {
-    return absl::CancelledError("interrupted; nothing was written");
-  }
+  LATHE_RETURN_IF_ERROR(StopIfAsked(request.control, "measuring", 1, 1));
   LATHE_RETURN_IF_ERROR(files.Commit());
   summary.bytes_deploy = FileSize(summary.paths.deploy);
   summary.bytes_fake_quant = FileSize(summary.paths.fake_quant);

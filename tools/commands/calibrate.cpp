@@ -11,6 +11,7 @@
 #include "lathe/flows/balance_model.h"
 #include "lathe/flows/calibrate_model.h"
 #include "lathe/flows/load_model.h"
+#include "lathe/flows/output_paths.h"
 #include "lathe/frontends/config/record.h"
 #include "lathe/runtime/openvino/engine.h"
 #include "lathe/support/atomic_file.h"
@@ -59,6 +60,8 @@ StatusOr<std::optional<flows::BalanceRecord>> ReadBalanceRecord(
 
 Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.record));
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.modified));
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
                          flows::ChooseConfig(*loaded.model, options.config));
@@ -78,6 +81,7 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
       const flows::CalibratedModel calibrated,
       flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine, *data,
                             MakeRunControl(global, progress), balance ? &*balance : nullptr));
+  notes.insert(notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> modified,
                          flows::MakeModifiedModel(calibrated, chosen.settings));
   AtomicFileSet files;
