@@ -38,6 +38,13 @@ class LayerObserver {
   LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
                 const ir::Value* value, ObserverContext& context);
 
+  // The most that an observer of `count` values takes, and what it needs of each thread.
+  struct Memory {
+    uint64_t observer = 0;
+    uint64_t thread = 0;
+  };
+  static Memory MemoryFor(const quant::LayerSettings& settings, uint64_t count);
+
   const std::string& layer() const { return settings_.name; }
   Role role() const { return role_; }
   const ir::Value* value() const { return value_; }

@@ -8,6 +8,7 @@
 #include "lathe/backends/config/record.h"
 #include "lathe/backends/onnx/export.h"
 #include "lathe/flows/fidelity.h"
+#include "lathe/flows/memory_plan.h"
 #include "lathe/flows/save_model.h"
 #include "lathe/support/atomic_file.h"
 
@@ -60,11 +61,17 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
                                         used, request.data->num_batches() - used));
   }
 
+  RunControl control = request.control;
+  LATHE_ASSIGN_OR_RETURN(const MemoryPlan plan,
+                         PlanMemory(*loaded.model, chosen.settings, *request.data, control,
+                                    request.labels ? &evaluation : request.data));
+  control.observers_per_pass = plan.observers_per_pass;
+
   // Shares its weights with the model that is changed.
   const std::unique_ptr<ir::Model> original = loaded.model->Clone();
-  LATHE_ASSIGN_OR_RETURN(CalibratedModel calibrated,
-                         CalibrateModel(std::move(loaded.model), chosen.settings, engine,
-                                        *request.data, request.control));
+  LATHE_ASSIGN_OR_RETURN(
+      CalibratedModel calibrated,
+      CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data, control));
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
 

@@ -3,12 +3,29 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <mutex>
+#include <set>
 #include <unistd.h>
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 namespace lathe {
+namespace {
+
+// What is mapped: begin and size.
+struct Mappings {
+  std::mutex mutex;
+  std::set<std::pair<void*, uint64_t>> ranges;
+};
+
+Mappings& AllMappings() {
+  // Never destroyed: a file may be closed after all statics are.
+  static Mappings& mappings = *new Mappings;
+  return mappings;
+}
+
+}  // namespace
 
 StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   const auto fail = [&](std::string_view what) {
@@ -31,13 +48,30 @@ StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& 
       return fail(fmt::format("cannot map: {}", reason));
     }
   }
+  if (data != nullptr) {
+    Mappings& all = AllMappings();
+    const std::lock_guard lock(all.mutex);
+    all.ranges.emplace(const_cast<void*>(data), size);
+  }
   return std::shared_ptr<const MappedFile>(
       new MappedFile(path, descriptor, static_cast<const std::byte*>(data), size));
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ != nullptr) {
+    void* const data = const_cast<std::byte*>(data_);
+    Mappings& all = AllMappings();
+    const std::lock_guard lock(all.mutex);
+    all.ranges.erase({data, size_});
+    ::munmap(data, size_);
+  }
   ::close(descriptor_);
+}
+
+void MappedFile::EvictAll() {
+  Mappings& all = AllMappings();
+  const std::lock_guard lock(all.mutex);
+  for (const auto& [data, size] : all.ranges) ::madvise(data, size, MADV_DONTNEED);
 }
 
 StatusOr<std::span<const std::byte>> MappedFile::Range(uint64_t offset, uint64_t size) const {
