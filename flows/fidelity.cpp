@@ -31,6 +31,25 @@ StatusOr<std::vector<int64_t>> TopClasses(const ir::Tensor& output) {
   return classes;
 }
 
+// The classes of all samples of the evaluation data.
+StatusOr<std::vector<int64_t>> Classify(eval::CompiledGraph& compiled,
+                                        const frontends::BatchSource& evaluation,
+                                        const RunControl& control, std::string_view stage) {
+  std::vector<int64_t> all;
+  for (size_t batch = 0; batch < evaluation.num_batches(); ++batch) {
+    if (control.interrupted && control.interrupted()) {
+      return absl::CancelledError("interrupted; nothing was written");
+    }
+    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, evaluation.Load(batch));
+    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> outputs, compiled.Run(inputs));
+    if (outputs.empty()) return InvalidInput("the model has no output to take a class from");
+    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> classes, TopClasses(outputs[0]));
+    all.insert(all.end(), classes.begin(), classes.end());
+    if (control.progress) control.progress(stage, batch + 1, evaluation.num_batches());
+  }
+  return all;
+}
+
 // What one model makes of the data.
 struct Answers {
   std::vector<ir::Tensor> last_batch;
@@ -52,17 +71,7 @@ StatusOr<Answers> RunModel(const ir::Model& model, const FidelityData& data, eva
     LATHE_ASSIGN_OR_RETURN(answers.last_batch, compiled->Run(inputs));
   }
   if (!data.labels) return answers;
-  for (size_t batch = 0; batch < data.evaluation.num_batches(); ++batch) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.evaluation.Load(batch));
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> outputs, compiled->Run(inputs));
-    if (outputs.empty()) return InvalidInput("the model has no output to take a class from");
-    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> classes, TopClasses(outputs[0]));
-    answers.classes.insert(answers.classes.end(), classes.begin(), classes.end());
-    if (control.progress) control.progress(stage, batch + 1, data.evaluation.num_batches());
-  }
+  LATHE_ASSIGN_OR_RETURN(answers.classes, Classify(*compiled, data.evaluation, control, stage));
   return answers;
 }
 
@@ -137,6 +146,22 @@ Status CheckLabels(const Labels& labels, const ir::Model& model,
   const std::optional<int64_t> samples = CountSamples(model, evaluation);
   if (!samples || *samples == labels.classes.num_elements()) return OkStatus();
   return WrongCount(labels, *samples);
+}
+
+StatusOr<double> MeasureAccuracy(const ir::Model& model, const Labels& labels,
+                                 const frontends::BatchSource& evaluation, eval::Engine& engine,
+                                 const RunControl& control) {
+  LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> expected, labels.classes.ValuesAsInt64());
+  eval::CompileOptions options;
+  options.threads = control.threads;
+  options.input_shapes = control.input_shapes;
+  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(model, options));
+  LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> classes,
+                         Classify(*compiled, evaluation, control, "measuring accuracy"));
+  if (classes.size() != expected.size()) {
+    return WrongCount(labels, static_cast<int64_t>(classes.size()));
+  }
+  return ShareRight(classes, expected);
 }
 
 StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& quantized,

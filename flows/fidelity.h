@@ -52,6 +52,11 @@ StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& q
                                    const FidelityData& data, eval::Engine& engine,
                                    const RunControl& control);
 
+// The accuracy of one model, deploy models included. Errors as above.
+StatusOr<double> MeasureAccuracy(const ir::Model& model, const Labels& labels,
+                                 const frontends::BatchSource& evaluation, eval::Engine& engine,
+                                 const RunControl& control);
+
 // The ratio for one pair of float32 or float16 tensors; nothing for other types. NaN and infinity
 // are left out where both have the same, and make it minus infinity elsewhere. Error: shapes
 // differ.

@@ -4,21 +4,12 @@
 #include <limits>
 #include <system_error>
 
-#include "lathe/backends/config/ptq_json.h"
-#include "lathe/backends/config/record.h"
-#include "lathe/backends/onnx/export.h"
 #include "lathe/flows/fidelity.h"
 #include "lathe/flows/memory_plan.h"
-#include "lathe/flows/save_model.h"
-#include "lathe/support/atomic_file.h"
+#include "lathe/flows/stage_result.h"
 
 namespace lathe::flows {
 namespace {
-
-Status StageText(AtomicFileSet& files, const std::string& path, std::string_view text) {
-  LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * file, files.Add(path));
-  return file->Append(text);
-}
 
 uint64_t FileSize(const std::string& path) {
   std::error_code error;
@@ -76,13 +67,7 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
                          LowerModel(std::move(calibrated.fused), calibrated.record));
 
   AtomicFileSet files;
-  LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved.deploy, summary.paths.deploy, &files));
-  saved.deploy.reset();
-  LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved.fake_quant, summary.paths.fake_quant, &files));
-  LATHE_RETURN_IF_ERROR(
-      StageText(files, summary.paths.record, backends::WriteRecord(calibrated.record)));
-  LATHE_ASSIGN_OR_RETURN(const std::string json, backends::WritePtqJson(chosen.config));
-  LATHE_RETURN_IF_ERROR(StageText(files, summary.paths.config, json));
+  LATHE_RETURN_IF_ERROR(StageResult(saved, calibrated.record, chosen.config, summary.paths, files));
 
   const FidelityData data{.calibration = *request.data,
                           .last_batch = used - 1,

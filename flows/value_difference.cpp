@@ -12,7 +12,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 double Distance(double a, double b) {
   if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
   const double distance = std::abs(a - b);
-  return std::isnan(distance) ? kInfinity : distance;
+  if (std::isnan(distance)) return kInfinity;
+  return distance;
 }
 
 }  // namespace

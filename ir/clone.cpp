@@ -1,5 +1,8 @@
+#include <utility>
+
 #include <absl/container/flat_hash_map.h>
 
+#include "lathe/ir/clone_body.h"
 #include "lathe/ir/model.h"
 #include "lathe/ir/rewriter.h"
 
@@ -12,10 +15,11 @@ class Cloner {
  public:
   Cloner(const Model& from, Model& to) : from_(from), to_(to), rewriter_(to) {}
 
-  void Run() {
+  // `main` becomes the main graph.
+  void Run(const Graph& main) {
     for (uint32_t id = 1; id < from_.names().size(); ++id) to_.Intern(from_.Text(Name{id}));
     rewriter_.MutableInfo() = from_.info();
-    CloneGraph(from_.graph(), to_.graph());
+    CloneGraph(main, to_.graph());
     for (const auto& function : from_.functions()) CloneFunction(*function);
   }
 
@@ -121,6 +125,7 @@ class Cloner {
     for (const Value* input : graph.inputs()) {
       MapNew(*input, rewriter_.AddGraphInput(copy, input->name(), MapType(input->type_ref())));
     }
+    if (&copy == &to_.graph()) AddCaptured(graph, copy);
     for (const Value* value : graph.initializers()) {
       if (value->kind() == Value::Kind::kGraphInput) {
         if (value->sparse_tensor() != nullptr) {
@@ -151,6 +156,18 @@ class Cloner {
     }
   }
 
+  // What a body that becomes the main graph takes from the graphs around it.
+  void AddCaptured(const Graph& body, Graph& copy) {
+    for (const Value* capture : body.captures()) {
+      const Type* type = MapType(capture->type_ref());
+      Tensor constant = capture->ConstantTensor();
+      Value& made = constant ? rewriter_.AddInitializer(copy, capture->name(), std::move(constant))
+                             : rewriter_.AddGraphInput(copy, capture->name(), type);
+      rewriter_.SetType(made, type);
+      values_.emplace(capture, &made);
+    }
+  }
+
   void CloneFunction(const Function& function) {
     Function& copy = rewriter_.AddFunction(function.domain(), function.name(), function.overload());
     std::vector<Attribute> defaults;
@@ -173,7 +190,13 @@ class Cloner {
 
 std::unique_ptr<Model> Model::Clone() const {
   auto copy = std::make_unique<Model>();
-  Cloner(*this, *copy).Run();
+  Cloner(*this, *copy).Run(*graph_);
+  return copy;
+}
+
+std::unique_ptr<Model> CloneBody(const Graph& body) {
+  auto copy = std::make_unique<Model>();
+  Cloner(body.model(), *copy).Run(body);
   return copy;
 }
 

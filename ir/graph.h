@@ -92,6 +92,8 @@ class Graph {
   Node* first_node() const { return first_node_; }
   Node* last_node() const { return last_node_; }
   size_t num_nodes() const { return num_nodes_; }
+  // Of these, the nodes that have bodies.
+  size_t num_nodes_with_bodies() const { return num_nodes_with_bodies_; }
 
   const std::vector<ValueInfo>& value_info() const { return value_info_; }
   // Serialised TensorAnnotation messages (quantization_annotation), kept as they are.
@@ -122,6 +124,7 @@ class Graph {
   Node* first_node_ = nullptr;
   Node* last_node_ = nullptr;
   size_t num_nodes_ = 0;
+  size_t num_nodes_with_bodies_ = 0;
   std::vector<ValueInfo> value_info_;
   std::vector<std::string> quantization_annotations_;
 };

@@ -46,9 +46,12 @@ std::vector<Graph*> Model::AllGraphs() const {
   std::vector<Graph*> result = {graph_.get()};
   for (const auto& function : functions_) result.push_back(&function->body());
   for (size_t i = 0; i < result.size(); ++i) {
-    for (const Node& node : result[i]->nodes()) {
-      if (!node.has_bodies()) continue;
-      for (Graph* body : node.bodies()) result.push_back(body);
+    size_t left = result[i]->num_nodes_with_bodies();
+    for (const Node* node = result[i]->first_node(); node != nullptr && left > 0;
+         node = node->next()) {
+      if (!node->has_bodies()) continue;
+      for (Graph* body : node->bodies()) result.push_back(body);
+      --left;
     }
   }
   return result;

@@ -95,7 +95,7 @@ class Model {
   int64_t OpsetVersion(std::string_view domain) const;
 
   // Every graph: the main graph, functions, and bodies, outer before inner, in node order.
-  // O(nodes).
+  // O(graphs), and O(nodes) of those in which a node has bodies.
   std::vector<Graph*> AllGraphs() const;
 
   // O(length of the text), O(size of the type).

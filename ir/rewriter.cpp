@@ -278,6 +278,7 @@ void Rewriter::Link(Node& node, Graph& graph, Node* before) {
   (after != nullptr ? after->next_ : graph.first_node_) = &node;
   (before != nullptr ? before->previous_ : graph.last_node_) = &node;
   ++graph.num_nodes_;
+  if (node.has_bodies_) ++graph.num_nodes_with_bodies_;
   // Order numbers lie below 2^62. New last nodes leave room before them, others take the middle
   // between their neighbours; where there is none, numbers nearby are dealt anew.
   constexpr uint64_t kEnd = uint64_t{1} << 62;
@@ -321,6 +322,7 @@ void Rewriter::Unlink(Node& node) {
   (node.next_ != nullptr ? node.next_->previous_ : graph.last_node_) = node.previous_;
   node.previous_ = node.next_ = nullptr;
   --graph.num_nodes_;
+  if (node.has_bodies_) --graph.num_nodes_with_bodies_;
 }
 
 void Rewriter::Move(Node& node, Node* before) {
@@ -499,6 +501,7 @@ void Rewriter::SetAttributeDoc(Node& node, Name attribute, Name doc) {
 Graph& Rewriter::AddBody(Node& node, Name name, bool several) {
   GraphPtr body(new Graph(&model_));
   body->owner_ = &node;
+  if (!node.has_bodies_) ++node.graph_->num_nodes_with_bodies_;
   node.has_bodies_ = true;
   NodeId id = 0;
   body->return_node_ = model_.nodes_.Create(&id);

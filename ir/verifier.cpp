@@ -257,6 +257,7 @@ Status Verifier::CheckValue(const Value& value) {
 
 Status Verifier::CheckNodeList(const Graph& graph) {
   size_t count = 0;
+  size_t with_bodies = 0;
   const Node* previous = nullptr;
   for (const Node* node = graph.first_node_; node != nullptr; node = node->next_) {
     if (node->previous_ != previous || node->graph_ != &graph || count == graph.num_nodes_) {
@@ -264,6 +265,11 @@ Status Verifier::CheckNodeList(const Graph& graph) {
     }
     previous = node;
     ++count;
+    if (node->has_bodies_) ++with_bodies;
+  }
+  if (with_bodies != graph.num_nodes_with_bodies_) {
+    return Fail(graph, "counts {} nodes with bodies and has {}", graph.num_nodes_with_bodies_,
+                with_bodies);
   }
   if (count != graph.num_nodes_ || graph.last_node_ != previous) {
     return Fail(graph, "counts {} nodes and has {}", graph.num_nodes_, count);

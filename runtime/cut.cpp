@@ -1,12 +1,14 @@
 #include "lathe/runtime/cut.h"
 
 #include <algorithm>
+#include <compare>
 #include <map>
 #include <utility>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include "lathe/runtime/body.h"
 #include "lathe/runtime/integer/known.h"
 
 namespace lathe::runtime {
@@ -22,14 +24,14 @@ class Cutter {
   StatusOr<std::vector<PlanRegion>> Run() {
     for (ir::Node& node : model_.graph().nodes()) {
       const bool constant = node.num_outputs() == 1 && integer::IsConstant(*node.output());
-      if (!constant) Place(node);
+      if (!constant || IsTakenByBodies(*node.output())) Place(node);
     }
-    std::map<std::pair<int, bool>, PlanRegion> regions;
+    std::map<Spot, PlanRegion> regions;
     for (ir::Node& node : model_.graph().nodes()) {
       const auto place = places_.find(&node);
       if (place == places_.end()) continue;
-      PlanRegion& region = regions[{place->second.stage, place->second.integer}];
-      region.integer = place->second.integer;
+      PlanRegion& region = regions[place->second];
+      region.kind = place->second.kind;
       region.nodes.push_back(&node);
     }
     std::vector<PlanRegion> result;
@@ -42,9 +44,11 @@ class Cutter {
 
  private:
   struct Spot {
-    bool integer = false;
     int stage = 0;
-    friend bool operator==(const Spot&, const Spot&) = default;
+    RegionKind kind = RegionKind::kFloat;
+    // Of a node with bodies, which is alone.
+    ir::NodeId alone = 0;
+    friend auto operator<=>(const Spot&, const Spot&) = default;
   };
 
   Domain DomainOf(const ir::Value& value) const {
@@ -67,26 +71,42 @@ class Cutter {
       if (use.value() == nullptr) continue;
       domain = std::max(domain, DomainOf(*use.value()));
       const auto* place = PlaceOf(*use.value());
-      behind_integer = behind_integer || (place != nullptr && place->integer);
+      behind_integer = behind_integer || (place != nullptr && place->kind == RegionKind::kInteger);
     }
     Spot here;
-    here.integer = integer::IsAscend(node) || domain != Domain::kFloat ||
-                   (behind_integer && integer::TakesFloat(node));
+    if (HasAscendBody(node)) {
+      here.kind = RegionKind::kBodies;
+      here.alone = node.id();
+    } else if (integer::IsAscend(node) || domain != Domain::kFloat ||
+               (behind_integer && integer::TakesFloat(node))) {
+      here.kind = RegionKind::kInteger;
+    }
     for (const ir::Use& use : node.operands()) {
       if (use.value() == nullptr) continue;
       const auto* place = PlaceOf(*use.value());
       if (place == nullptr) continue;
-      here.stage = std::max(here.stage, place->stage + (place->integer != here.integer ? 1 : 0));
+      const bool together = place->kind == here.kind && here.kind != RegionKind::kBodies;
+      here.stage = std::max(here.stage, place->stage + (together ? 0 : 1));
     }
     places_[&node] = here;
-    if (!here.integer) return;
+    if (here.kind != RegionKind::kInteger) return;
     for (const ir::Value* output : node.outputs()) {
       domains_[output] = integer::ResultDomain(node, domain);
     }
   }
 
-  // Constants that an integer region takes as data instead of looking at them: initial states.
-  static bool TakesAsData(const ir::Node& node, size_t input) {
+  // Such nodes want to be handed their constants, even those that other nodes look through.
+  static bool IsTakenByBodies(const ir::Value& value) {
+    return std::ranges::any_of(value.uses(),
+                               [](const ir::Use& use) { return HasAscendBody(*use.user()); });
+  }
+
+  // Constants that a region takes as data instead of looking at them: initial states, inputs of a
+  // node with bodies.
+  static bool TakesAsData(RegionKind kind, const ir::Node& node, size_t input) {
+    if (kind == RegionKind::kBodies)
+      return input < node.num_inputs() || !node.operands()[input].value()->ConstantTensor();
+    if (kind == RegionKind::kFloat) return false;
     constexpr size_t kInitialH = 3;
     constexpr size_t kInitialC = 4;
     const bool lstm = node.Is("BasicLSTMInplaceFillWindowCache");
@@ -101,7 +121,7 @@ class Cutter {
       for (const ir::Use& use : node->operands()) {
         ir::Value* value = use.value();
         if (value == nullptr || seen.contains(value)) continue;
-        if (integer::IsConstant(*value) && !(region.integer && TakesAsData(*node, use.index()))) {
+        if (integer::IsConstant(*value) && !TakesAsData(region.kind, *node, use.index())) {
           continue;
         }
         const auto* place = PlaceOf(*value);

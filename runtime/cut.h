@@ -1,7 +1,8 @@
 // Cuts a graph into regions that run one after the other: integer regions, which our own executor
-// runs, and float regions, which the other engine runs.
+// runs, float regions, which the other engine runs, and nodes with bodies that are cut again.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "lathe/ir/model.h"
@@ -9,8 +10,14 @@
 
 namespace lathe::runtime {
 
+enum class RegionKind : uint8_t {
+  kFloat,
+  kInteger,
+  kBodies,  // one node whose bodies hold operators of deploy graphs
+};
+
 struct PlanRegion {
-  bool integer = false;
+  RegionKind kind = RegionKind::kFloat;
   // In execution order.
   std::vector<ir::Node*> nodes;
   // Values from other regions, graph inputs, and constants that the nodes take as data.

@@ -9,9 +9,12 @@
 #include "lathe/ir/input_spec.h"
 #include "lathe/ir/rewriter.h"
 #include "lathe/ir/schema/infer_shapes.h"
+#include "lathe/runtime/body.h"
 #include "lathe/runtime/cut.h"
 #include "lathe/runtime/int4_weights.h"
 #include "lathe/runtime/integer/build.h"
+#include "lathe/runtime/integer/known.h"
+#include "lathe/runtime/integer/layer_reader.h"
 #include "lathe/runtime/openvino/engine.h"
 #include "lathe/runtime/subgraph.h"
 #include "lathe/support/half.h"
@@ -21,13 +24,19 @@ namespace {
 
 using Shapes = std::vector<std::vector<int64_t>>;
 
+// Stands for the number of a value that is not there.
+constexpr size_t kOmitted = SIZE_MAX;
+
 // A region that is ready. Values between regions have numbers.
 struct Part {
   // What `graph` was compiled from.
   std::unique_ptr<ir::Model> model;
-  // One of the two.
+  // One of the three.
   std::unique_ptr<integer::Program> program;
   std::unique_ptr<eval::CompiledGraph> graph;
+  std::unique_ptr<BodyNode> body_node;
+  // Of body_node, in the planned model.
+  const ir::Node* node = nullptr;
   std::vector<size_t> inputs;
   std::vector<ir::ElementType> input_types;
   std::vector<size_t> outputs;
@@ -50,13 +59,15 @@ StatusOr<ir::Tensor> AsType(const ir::Tensor& tensor, ir::ElementType type) {
 class PlannedGraph : public eval::CompiledGraph {
  public:
   PlannedGraph(const ir::Model& model, const eval::CompileOptions& options,
-               const EngineOptions& engine_options, integer::Isa isa, eval::Engine& float_engine,
-               std::vector<ir::InputSpec> specs)
+               const EngineOptions& engine_options, integer::Isa isa,
+               std::shared_ptr<eval::Engine> float_engine,
+               std::unique_ptr<eval::Engine> body_engine, std::vector<ir::InputSpec> specs)
       : source_(model),
         options_(options),
         note_(engine_options.note),
         isa_(isa),
-        float_engine_(float_engine),
+        float_engine_(std::move(float_engine)),
+        body_engine_(std::move(body_engine)),
         specs_(std::move(specs)),
         pool_(options.threads) {}
 
@@ -84,14 +95,18 @@ class PlannedGraph : public eval::CompiledGraph {
     for (Part& part : parts_) {
       std::vector<ir::Tensor> taken;
       for (size_t i = 0; i < part.inputs.size(); ++i) {
+        if (part.inputs[i] == kOmitted) {
+          taken.emplace_back();
+          continue;
+        }
         LATHE_ASSIGN_OR_RETURN(ir::Tensor tensor,
                                AsType(values[part.inputs[i]], part.input_types[i]));
         taken.push_back(std::move(tensor));
       }
-      LATHE_ASSIGN_OR_RETURN(
-          const std::vector<ir::Tensor> results,
-          part.program ? part.program->Run(taken, pool_) : part.graph->Run(taken));
-      for (size_t i = 0; i < results.size(); ++i) values[part.outputs[i]] = results[i];
+      LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> results, RunPart(part, taken));
+      for (size_t i = 0; i < part.outputs.size(); ++i) {
+        if (part.outputs[i] != kOmitted) values[part.outputs[i]] = results[i];
+      }
       for (const size_t number : part.last_used) values[number] = {};
     }
     for (size_t i = 0; i < taps_.size(); ++i) {
@@ -106,6 +121,17 @@ class PlannedGraph : public eval::CompiledGraph {
   }
 
  private:
+  StatusOr<std::vector<ir::Tensor>> RunPart(Part& part, const std::vector<ir::Tensor>& inputs) {
+    if (part.program) return part.program->Run(inputs, pool_);
+    if (part.graph) return part.graph->Run(inputs);
+    StatusOr<std::vector<ir::Tensor>> results = part.body_node->Run(inputs);
+    if (results.ok() && results->size() == part.outputs.size()) return results;
+    return integer::InNode(results.ok() ? InvalidInput("its body has {} results, not {}",
+                                                       results->size(), part.outputs.size())
+                                        : results.status(),
+                           *part.node);
+  }
+
   Status Plan(Shapes shapes) {
     if (planned_ && shapes == shapes_) return OkStatus();
     planned_ = false;
@@ -114,7 +140,8 @@ class PlannedGraph : public eval::CompiledGraph {
     constants_.clear();
     outputs_.clear();
     taps_.clear();
-    const std::unique_ptr<ir::Model> model = source_.Clone();
+    model_ = source_.Clone();
+    ir::Model* model = model_.get();
     const CopyMap copies(source_, *model);
     ir::Rewriter rewriter(*model);
     LATHE_RETURN_IF_ERROR(FixInputs(rewriter, shapes));
@@ -128,7 +155,9 @@ class PlannedGraph : public eval::CompiledGraph {
       if (!input->tensor()) Number(*input);
     }
     for (const PlanRegion& region : regions) {
-      LATHE_RETURN_IF_ERROR(region.integer ? AddInteger(region) : AddFloat(*model, region));
+      LATHE_RETURN_IF_ERROR(region.kind == RegionKind::kInteger ? AddInteger(region)
+                            : region.kind == RegionKind::kFloat ? AddFloat(*model, region)
+                                                                : AddBodies(*region.nodes[0]));
     }
     for (const ir::Value* value : wanted) taps_.push_back(Number(*value));
     for (const ir::Use& use : model->graph().outputs()) outputs_.push_back(Number(*use.value()));
@@ -191,7 +220,7 @@ class PlannedGraph : public eval::CompiledGraph {
     part.model = ExtractRegion(model, region);
     eval::CompileOptions options;
     options.threads = options_.threads;
-    LATHE_ASSIGN_OR_RETURN(part.graph, float_engine_.Compile(*part.model, options));
+    LATHE_ASSIGN_OR_RETURN(part.graph, float_engine_->Compile(*part.model, options));
     const auto add = [&](const ir::Value& input) {
       part.inputs.push_back(Number(input));
       part.input_types.push_back(input.type().element);
@@ -207,12 +236,34 @@ class PlannedGraph : public eval::CompiledGraph {
     return OkStatus();
   }
 
+  Status AddBodies(const ir::Node& node) {
+    Part part;
+    auto made = MakeBodyNode(node, *body_engine_, options_.threads);
+    if (!made.ok()) return integer::InNode(made.status(), node);
+    part.body_node = *std::move(made);
+    part.node = &node;
+    for (const ir::Use& use : node.operands()) {
+      const ir::Value* value = use.value();
+      const bool captured = use.index() >= node.num_inputs();
+      const bool omitted = value == nullptr || (captured && value->ConstantTensor());
+      part.inputs.push_back(omitted ? kOmitted : Number(*value));
+      part.input_types.push_back(omitted ? ir::ElementType::kUndefined : value->type().element);
+    }
+    for (const ir::Value* output : node.outputs()) {
+      part.outputs.push_back(output->name().empty() ? kOmitted : Number(*output));
+    }
+    parts_.push_back(std::move(part));
+    return OkStatus();
+  }
+
   void FindLastUses() {
     constexpr size_t kEnd = SIZE_MAX;
     std::vector<size_t> last(constants_.size(), kEnd);
     for (size_t i = 0; i < parts_.size(); ++i) {
       for (const auto& numbers : {parts_[i].inputs, parts_[i].outputs}) {
-        for (const size_t number : numbers) last[number] = i;
+        for (const size_t number : numbers) {
+          if (number != kOmitted) last[number] = i;
+        }
       }
     }
     for (const auto& numbers : {outputs_, taps_}) {
@@ -228,12 +279,15 @@ class PlannedGraph : public eval::CompiledGraph {
   std::function<void(const std::string&)> note_;
   bool noted_ = false;
   integer::Isa isa_;
-  eval::Engine& float_engine_;
+  std::shared_ptr<eval::Engine> float_engine_;
+  std::unique_ptr<eval::Engine> body_engine_;
   std::vector<ir::InputSpec> specs_;
   ThreadPool pool_;
 
   bool planned_ = false;
   Shapes shapes_;
+  // What was planned: nodes with bodies look at it.
+  std::unique_ptr<ir::Model> model_;
   std::vector<Part> parts_;
   absl::flat_hash_map<const ir::Value*, size_t> numbers_;
   // One a number; empty for what is computed.
@@ -244,18 +298,17 @@ class PlannedGraph : public eval::CompiledGraph {
 
 class PlanningEngine : public eval::Engine {
  public:
-  explicit PlanningEngine(EngineOptions options) : options_(std::move(options)) {}
+  PlanningEngine(EngineOptions options, std::shared_ptr<eval::Engine> float_engine)
+      : options_(std::move(options)), float_engine_(std::move(float_engine)) {}
 
   StatusOr<std::unique_ptr<eval::CompiledGraph>> Compile(
       const ir::Model& model, const eval::CompileOptions& options) override {
     if (!HasAscendOperators(model)) return float_engine_->Compile(model, options);
-    for (const ir::Graph* graph : model.AllGraphs()) {
-      if (graph == &model.graph()) continue;
-      for (const ir::Node& node : graph->nodes()) {
-        if (!std::string_view(node.op_text()).starts_with("Ascend")) continue;
-        return WithContext(
-            Unsupported("operator {} inside a body or function is not executed", node.op_text()),
-            ErrorContext::kNode, node.display_name());
+    for (const auto& function : model.functions()) {
+      for (const ir::Node& node : function->body().nodes()) {
+        if (!integer::IsAscend(node) && !HasAscendBody(node)) continue;
+        return integer::InNode(
+            Unsupported("operator {} inside a function is not executed", node.op_text()), node);
       }
     }
     integer::Isa isa = integer::Isa::kPortable;
@@ -266,21 +319,22 @@ class PlanningEngine : public eval::Engine {
     }
     LATHE_ASSIGN_OR_RETURN(std::vector<ir::InputSpec> specs,
                            ir::InputSpecs(model.graph(), options.input_shapes));
-    auto graph = std::make_unique<PlannedGraph>(model, options, options_, isa, *float_engine_,
-                                                std::move(specs));
+    auto graph = std::make_unique<PlannedGraph>(
+        model, options, options_, isa, float_engine_,
+        std::make_unique<PlanningEngine>(options_, float_engine_), std::move(specs));
     LATHE_RETURN_IF_ERROR(graph->PlanIfStatic());
     return graph;
   }
 
  private:
   EngineOptions options_;
-  std::unique_ptr<eval::Engine> float_engine_ = MakeOpenVinoEngine();
+  std::shared_ptr<eval::Engine> float_engine_;
 };
 
 }  // namespace
 
 std::unique_ptr<eval::Engine> MakeEngine(EngineOptions options) {
-  return std::make_unique<PlanningEngine>(std::move(options));
+  return std::make_unique<PlanningEngine>(std::move(options), MakeOpenVinoEngine());
 }
 
 }  // namespace lathe::runtime

@@ -1,5 +1,6 @@
 #include "lathe/runtime/int4_weights.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -37,6 +38,7 @@ std::vector<Packed> FindPacked(const ir::Node& node) {
     if (!weight || weight.element_type() != ir::ElementType::kInt8) continue;
     size_t axis = recurrent ? 2 : conv ? 1 : 0;
     if (node.Is("Gemm") && node.IntAttribute("transB", 0) != 0) axis = 1;
+    if (node.Is("MatMul")) axis = static_cast<size_t>(std::max(2, weight.rank())) - 2;
     if (static_cast<size_t>(weight.rank()) <= axis) continue;
     std::optional<int64_t> channels;
     if (recurrent) {

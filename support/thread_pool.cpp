@@ -1,6 +1,7 @@
 #include "lathe/support/thread_pool.h"
 
 #include <algorithm>
+#include <exception>
 
 namespace lathe {
 
@@ -24,9 +25,19 @@ void ThreadPool::ParallelFor(size_t count, const std::function<void(size_t i, in
     for (size_t i = 0; i < count; ++i) body(i, 0);
     return;
   }
+  std::exception_ptr failure;
+  const std::function<void(size_t, int)> guarded = [&](size_t i, int thread) {
+    try {
+      body(i, thread);
+    } catch (...) {
+      // Thrown in a worker it would end the process.
+      const std::lock_guard lock(mutex_);
+      if (!failure) failure = std::current_exception();
+    }
+  };
   {
     const std::lock_guard lock(mutex_);
-    body_ = &body;
+    body_ = &guarded;
     count_ = count;
     next_ = 0;
     busy_ = workers_.size();
@@ -34,8 +45,11 @@ void ThreadPool::ParallelFor(size_t count, const std::function<void(size_t i, in
   }
   start_.notify_all();
   TakeItems(0);
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [this] { return busy_ == 0; });
+  {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 void ThreadPool::TakeItems(int thread) {

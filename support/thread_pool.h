@@ -22,7 +22,7 @@ class ThreadPool {
 
   // Calls body(i, thread) for every i in [0, count), thread in [0, num_threads()), and returns when
   // all calls have. Which thread takes which i is not fixed, so a result must not depend on it. Not
-  // reentrant.
+  // reentrant. An exception of a body is thrown again when all calls are done.
   void ParallelFor(size_t count, const std::function<void(size_t i, int thread)>& body);
 
  private:

@@ -1,5 +1,8 @@
 #include "lathe/frontends/config/ptq_cfg.h"
 
+#include <array>
+#include <tuple>
+
 #include "lathe/frontends/config/internal/text_proto.h"
 #include "lathe/proto/calibration_config.pb.h"
 #include "lathe/support/decimal_text.h"
@@ -14,6 +17,22 @@ using quant::ArqOptions;
 using quant::CalibrationChoice;
 using quant::HfmgParameters;
 using quant::IfmrParameters;
+
+constexpr std::string_view kNoNuq =
+    "non-uniform quantisation is not done; the reference dropped it too, as accelerators gain "
+    "nothing from it: remove the field";
+constexpr std::string_view kNoWeightCompression =
+    "weights are quantised together with activations, and never with an offset: remove the field";
+
+// What only the ONNX flavour's files hold.
+constexpr std::array<RefusedField, 6> kRefused = {{
+    {"AMCTConfig.nuq_config", kNoNuq},
+    {"CalibrationConfig.nuq_quantize", kNoNuq},
+    {"ARQuantize.asymmetric", kNoWeightCompression},
+    {"ARQuantize.weight_compress_only", kNoWeightCompression},
+    {"AMCTConfig.joint_quant", "joint quantisation is not done: remove the field, or say false"},
+    {"AMCTConfig.tensor_quantize", "tensor quantisation is not done: remove the field"},
+}};
 
 template <typename Message>
 std::optional<bool> Asymmetric(const Message& message) {
@@ -65,19 +84,49 @@ CalibrationChoice Read(const proto::CalibrationConfig& message) {
   return choice;
 }
 
+// The reference reads the older names only where the newer ones are absent; instead of passing over
+// half of such a file, it is refused.
+Status CheckOlderNames(const proto::AMCTConfig& message,
+                       const google::protobuf::TextFormat::ParseInfoTree& places) {
+  const bool has_types = !message.override_layer_types().empty();
+  if (!message.has_common_config() && !has_types) return OkStatus();
+  const std::string_view newer =
+      message.has_common_config() ? "common_config" : "override_layer_types";
+  for (const auto& [older, is_there, replacement] :
+       {std::tuple("conv_calibration_config", message.has_conv_calibration_config(),
+                   "common_config"),
+        std::tuple("fc_calibration_config", message.has_fc_calibration_config(),
+                   "override_layer_types")}) {
+    if (!is_there) continue;
+    return InvalidInput("{}{} cannot stand beside {}: write it as {}",
+                        FieldPlace(message, places, older), older, newer, replacement);
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 StatusOr<quant::AmctConfig> ParsePtqCfg(std::string_view text) {
   proto::AMCTConfig message;
-  LATHE_RETURN_IF_ERROR(ParseTextProto(text, message));
+  google::protobuf::TextFormat::ParseInfoTree places;
+  LATHE_RETURN_IF_ERROR(ParseTextProto(text, message, &places));
+  LATHE_RETURN_IF_ERROR(RefuseFields(message, places, kRefused));
+  LATHE_RETURN_IF_ERROR(RequireFields(message, places));
+  LATHE_RETURN_IF_ERROR(CheckOlderNames(message, places));
   quant::AmctConfig config;
   config.batch_num = message.batch_num();
   config.activation_offset = message.activation_offset();
   config.skip_layers.assign(message.skip_layers().begin(), message.skip_layers().end());
   config.skip_layer_types.assign(message.skip_layer_types().begin(),
                                  message.skip_layer_types().end());
-  config.force_fp16_quant = message.has_fakequant_precision_mode();
+  config.force_fp16_quant = message.fakequant_precision_mode() == proto::FORCE_FP16_QUANT;
   if (message.has_common_config()) config.common_config = Read(message.common_config());
+  if (message.has_conv_calibration_config()) {
+    config.common_config = Read(message.conv_calibration_config());
+  }
+  if (message.has_fc_calibration_config()) {
+    config.fc_calibration_config = Read(message.fc_calibration_config());
+  }
   for (const auto& entry : message.override_layer_types()) {
     config.override_layer_types.push_back({entry.layer_type(), Read(entry.calibration_config())});
   }

@@ -267,6 +267,25 @@ Status ReadGlobals(const Fields& fields, PtqConfig& config) {
   return fields.Take("skip_fusion_layers", config.skip_fusion_layers);
 }
 
+// Whether `name` is a global key that only the ONNX flavour's files have. It may ask for nothing:
+// what it could ask for is not done.
+StatusOr<bool> IsIdleKey(std::string_view name, const JsonValue& value) {
+  bool wanted = false;
+  if (name == "joint_quant" || name == "weight_offset") {
+    const bool* flag = std::get_if<bool>(&value.value);
+    if (flag == nullptr) return false;
+    wanted = *flag;
+  } else if (name == "tensor_quantize") {
+    const auto* list = std::get_if<JsonArray>(&value.value);
+    if (list == nullptr) return false;
+    wanted = !list->empty();
+  } else {
+    return false;
+  }
+  if (wanted) return InvalidInput("{} asks for what is not done: remove the key", name);
+  return true;
+}
+
 }  // namespace
 
 StatusOr<PtqConfig> ParsePtqJson(std::string_view text) {
@@ -279,6 +298,8 @@ StatusOr<PtqConfig> ParsePtqJson(std::string_view text) {
   LATHE_RETURN_IF_ERROR(ReadGlobals(Fields(*object, ""), config));
   for (const auto& [name, value] : *object) {
     if (quant::IsPtqGlobalKey(name)) continue;
+    LATHE_ASSIGN_OR_RETURN(const bool idle, IsIdleKey(name, value));
+    if (idle) continue;
     const auto* layer_object = std::get_if<JsonObject>(&value.value);
     if (layer_object == nullptr) {
       Status status =

@@ -1,5 +1,6 @@
 #include "lathe/passes/canonical/constant_elements.h"
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -88,6 +89,22 @@ bool AllElementsAre(const ir::Tensor& tensor, Element element) {
     if (std::memcmp(bytes->data() + i, &*wanted, width) != 0) return false;
   }
   return true;
+}
+
+std::optional<double> SingleNumber(const ir::Tensor& tensor) {
+  if (!tensor || tensor.num_elements() != 1) return std::nullopt;
+  if (tensor.element_type() == ir::ElementType::kFloat64) {
+    const StatusOr<std::vector<double>> number = tensor.Values<double>();
+    return number.ok() ? std::optional<double>(number->front()) : std::nullopt;
+  }
+  if (const auto number = tensor.ValuesAsFloat(); number.ok()) return number->front();
+  if (const auto number = tensor.ValuesAsInt64(); number.ok()) {
+    // Larger ones would be rounded.
+    if (std::abs(static_cast<double>(number->front())) <= 0x1p53) {
+      return static_cast<double>(number->front());
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace lathe::passes

@@ -1,6 +1,8 @@
 // Questions about the elements of constants.
 #pragma once
 
+#include <optional>
+
 #include "lathe/ir/value.h"
 
 namespace lathe::passes {
@@ -18,5 +20,9 @@ enum class Element {
 // integers of at least 8 bits; false for other types (and where the type has no such value) and for
 // data that cannot be read. A tensor without elements has it. O(elements), up to the first other.
 bool AllElementsAre(const ir::Tensor& tensor, Element element);
+
+// The number that a constant of one element holds; nothing when it is empty, has more elements, is
+// no number or one that double would round.
+std::optional<double> SingleNumber(const ir::Tensor& tensor);
 
 }  // namespace lathe::passes

@@ -15,7 +15,8 @@ MatMul of two matrices and the Add of a bias are a Gemm:
     %m = MatMul(%a, %b)          %y = Gemm(%a, %b, %c)
     %y = Add(%m, %c)
 
-The Gemm takes the MatMul's name. The bias may also be the first operand of Add, and may be computed.
+The Gemm takes the MatMul's name. The bias may also be the first operand of Add, and may be computed. Sub becomes a
+Gemm with `beta` -1, or with `alpha` -1 where it subtracts the product from the bias.
 
 Conditions:
 - nothing else reads the MatMul's result;
@@ -44,7 +45,7 @@ bool Fits(const ir::Dim& dim, const ir::Dim* of) {
   return dim.is_symbol() && of->is_symbol() && of->symbol() == dim.symbol();
 }
 
-// Why the Add stays; nothing when it can become a Gemm with the result of `matmul`.
+// Why the Add or Sub stays; nothing when it can become a Gemm with the result of `matmul`.
 std::optional<std::string> Refusal(const ir::Node& matmul, const ir::Value& bias) {
   if (!IsOnlyUse(matmul)) return "the MatMul has other uses";
   if (!IsMatrixOfFloats(matmul.input(0)) || !IsMatrixOfFloats(matmul.input(1))) {
@@ -61,7 +62,7 @@ std::optional<std::string> Refusal(const ir::Node& matmul, const ir::Value& bias
   return std::nullopt;
 }
 
-// Which operand of Add is a MatMul's result; 2: none.
+// Which operand of Add or Sub is a MatMul's result; 2: none.
 size_t MatMulOperand(const ir::Node& add) {
   for (const size_t i : {size_t{0}, size_t{1}}) {
     const ir::Node* producer = add.input(i) == nullptr ? nullptr : add.input(i)->producer();
@@ -76,6 +77,7 @@ void Convert(PassContext& context, ir::Node& add, size_t operand) {
   ir::Value* bias = add.input(1 - operand);
   const ir::Name name = matmul.name();
   const std::vector<ir::Origin> origins = {matmul.origin(), add.origin()};
+  if (add.Is("Sub")) rewriter.SetAttribute(add, operand == 0 ? "beta" : "alpha", -1.0f);
   rewriter.SetOperator(add, "Gemm", add.domain_text());
   rewriter.SetInput(add, 0, matmul.input(0));
   rewriter.SetInput(add, 1, matmul.input(1));
@@ -88,8 +90,8 @@ void Convert(PassContext& context, ir::Node& add, size_t operand) {
 StatusOr<bool> Run(PassContext& context) {
   bool changed = false;
   VisitNodes(context.model(), [&](ir::Node& node) {
-    if (!node.Is("Add") || node.num_inputs() != 2 || node.input(0) == nullptr ||
-        node.input(1) == nullptr || OpsetOf(node) < 7) {
+    if ((!node.Is("Add") && !node.Is("Sub")) || node.num_inputs() != 2 ||
+        node.input(0) == nullptr || node.input(1) == nullptr || OpsetOf(node) < 7) {
       return;
     }
     const size_t operand = MatMulOperand(node);
@@ -112,10 +114,10 @@ StatusOr<bool> Run(PassContext& context) {
 const PassDescriptor& ConvertMatMulAddPass() {
   static const PassDescriptor kPass = {
       .name = "convert-matmul-add",
-      .summary = "Write MatMul and Add of matrices as Gemm",
+      .summary = "Write MatMul and Add or Sub of matrices as Gemm",
       .description = kDescription,
       .options = {},
-      .statistics = {{"converted", "pairs of MatMul and Add written as Gemm"}},
+      .statistics = {{"converted", "pairs of MatMul and Add or Sub written as Gemm"}},
       .requires_facts = {},
       .establishes = {},
       .preserves = {facts::kShapesInferred, facts::kConvBnFused, facts::kWeightsFolded,

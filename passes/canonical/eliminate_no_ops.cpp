@@ -9,6 +9,7 @@
 #include "lathe/passes/canonical/eliminate_nop_clip.h"
 #include "lathe/passes/canonical/eliminate_nop_concat.h"
 #include "lathe/passes/canonical/eliminate_nop_expand.h"
+#include "lathe/passes/canonical/eliminate_nop_gather.h"
 #include "lathe/passes/canonical/eliminate_nop_logic.h"
 #include "lathe/passes/canonical/eliminate_nop_pad.h"
 #include "lathe/passes/canonical/eliminate_nop_pool.h"
@@ -16,6 +17,7 @@
 #include "lathe/passes/canonical/eliminate_nop_repetition.h"
 #include "lathe/passes/canonical/eliminate_nop_reshape.h"
 #include "lathe/passes/canonical/eliminate_nop_resize.h"
+#include "lathe/passes/canonical/eliminate_nop_sequence.h"
 #include "lathe/passes/canonical/eliminate_nop_slice.h"
 #include "lathe/passes/canonical/eliminate_nop_transpose.h"
 #include "lathe/passes/canonical/eliminate_nop_variadic.h"
@@ -41,8 +43,9 @@ std::vector<RewriteRule> AllRules() {
   std::vector<RewriteRule> all;
   for (const auto rules :
        {IdentityRules, NopCastRules, NopReshapeRules, NopExpandRules, NopTransposeRules,
-        NopPadRules, NopSliceRules, NopConcatRules, NopResizeRules, NopPoolRules, NopReduceRules,
-        NopArithmeticRules, NopLogicRules, NopClipRules, NopVariadicRules, NopRepetitionRules}) {
+        NopPadRules, NopSliceRules, NopGatherRules, NopSequenceRules, NopConcatRules,
+        NopResizeRules, NopPoolRules, NopReduceRules, NopArithmeticRules, NopLogicRules,
+        NopClipRules, NopVariadicRules, NopRepetitionRules}) {
     std::ranges::move(rules(), std::back_inserter(all));
   }
   return all;

@@ -22,6 +22,11 @@ Removes arithmetic with a neutral constant:
 | BitShift | 0, on the right |
 | BitwiseOr, BitwiseXor | 0, on either side |
 | BitwiseAnd | all bits set, on either side |
+| Max | the lowest value of the type (-infinity), on either side |
+| Min | the highest value of the type (infinity), on either side |
+| PRelu | slope 1; LeakyRelu: `alpha` 1 |
+
+BitwiseAnd and BitwiseOr of a value and itself give the value.
 
 Adding +0.0 is not neutral: it makes +0.0 of -0.0, which a division by the result shows. The other operand is
 never -0.0 when it is the result of Abs, Exp, Sigmoid, Softmax, a cast from integers, or of an Add with +0.0.
@@ -87,6 +92,22 @@ ir::Value* AndsAllBits(const ir::Node& node) {
   return BesideNeutral(node, Element::kAllBitsSet, true);
 }
 
+ir::Value* BothOperands(const ir::Node& node) {
+  return node.input(0) == node.input(1) ? node.input(0) : nullptr;
+}
+
+ir::Value* MaxOfLowest(const ir::Node& node) {
+  return node.num_inputs() == 2 ? BesideNeutral(node, Element::kLowest, true) : nullptr;
+}
+
+ir::Value* MinOfHighest(const ir::Node& node) {
+  return node.num_inputs() == 2 ? BesideNeutral(node, Element::kHighest, true) : nullptr;
+}
+
+ir::Value* LeaksAll(const ir::Node& node) {
+  return node.FloatAttribute("alpha", 0.01f) == 1.0f ? node.input(0) : nullptr;
+}
+
 }  // namespace
 
 std::vector<RewriteRule> NopArithmeticRules() {
@@ -97,7 +118,13 @@ std::vector<RewriteRule> NopArithmeticRules() {
           NoOpRule("drop-pow", {"Pow"}, "has exponents 1", DividesByOne),
           NoOpRule("drop-shift", {"BitShift"}, "shifts by zeros", ShiftsByZero),
           NoOpRule("drop-bitwise-or", {"BitwiseOr", "BitwiseXor"}, "has zeros", OrsZero),
-          NoOpRule("drop-bitwise-and", {"BitwiseAnd"}, "has all bits set", AndsAllBits)};
+          NoOpRule("drop-bitwise-and", {"BitwiseAnd"}, "has all bits set", AndsAllBits),
+          NoOpRule("drop-bitwise-same", {"BitwiseAnd", "BitwiseOr"}, "has one value as operand",
+                   BothOperands),
+          NoOpRule("drop-max-of-lowest", {"Max"}, "has the lowest value", MaxOfLowest),
+          NoOpRule("drop-min-of-highest", {"Min"}, "has the highest value", MinOfHighest),
+          NoOpRule("drop-leaky-relu", {"LeakyRelu"}, "has alpha 1", LeaksAll),
+          NoOpRule("drop-prelu", {"PRelu"}, "has slopes 1", DividesByOne)};
 }
 
 const PassDescriptor& EliminateNopArithmeticPass() {

@@ -30,15 +30,17 @@ bool KeepsExtents(const ir::Node& reshape, const ir::Type& type) {
   }
   const bool zero_copies = reshape.IntAttribute("allowzero", 0) == 0;
   int inferred = 0;
+  bool has_zero = false;
   for (size_t i = 0; i < extents->size(); ++i) {
     const int64_t extent = (*extents)[i];
     const ir::Dim& dim = (*type.shape)[i];
+    has_zero |= extent == 0;
     if (extent == 0 && zero_copies) continue;
     if (dim.is_known() && dim.extent() == extent) continue;
     if (extent != -1 || ++inferred > 1) return false;
   }
   // With an extent of 0 among the others, -1 could be anything.
-  return inferred == 0 || zero_copies;
+  return inferred == 0 || zero_copies || !has_zero;
 }
 
 bool IsShapeOf(const ir::Value* shape, const ir::Value& value) {

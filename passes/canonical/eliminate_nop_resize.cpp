@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lathe/passes/canonical/equal_shapes.h"
+#include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
 namespace {
@@ -17,8 +18,8 @@ At scale 1 every way of placing samples that is named below takes each element f
 interpolation then gives the element itself.
 
 Conditions for Resize and Upsample:
-- the scales are constant, and all are 1; or the sizes are given, and they are the operand's own extents, as the
-  types show;
+- the scales are constant, and all are 1; or the sizes are given, and they are the operand's own extents: as the
+  types show, or as constants for those axes;
 - `coordinate_transformation_mode` is neither tf_crop_and_resize (it takes a part of the image) nor
   tf_half_pixel_for_nn (it is off by half an element).
 )";
@@ -49,12 +50,33 @@ bool ScalesAreOne(const ir::Node& node) {
   return false;
 }
 
+// The sizes are constant and those that the axes named, by default all, have already.
+bool SizesAreOwn(const ir::Node& resize) {
+  const ir::Type& type = resize.input(0)->type();
+  const auto sizes = ConstantInts(resize.input(3));
+  if (!sizes || !type.is_tensor() || !type.has_rank()) return false;
+  std::vector<int64_t> axes = resize.IntsAttribute("axes");
+  const auto rank = static_cast<int64_t>(type.shape->size());
+  if (axes.empty()) {
+    for (int64_t axis = 0; axis < rank; ++axis) axes.push_back(axis);
+  }
+  if (axes.size() != sizes->size()) return false;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+    if (axis < 0 || axis >= rank) return false;
+    const ir::Dim& dim = (*type.shape)[static_cast<size_t>(axis)];
+    if (!dim.is_known() || dim.extent() != (*sizes)[i]) return false;
+  }
+  return true;
+}
+
 ir::Value* ScaleOne(const ir::Node& node) {
   ir::Value* input = node.input(0);
   if (input == nullptr || !SamplesOwnPlace(node)) return nullptr;
   if (ScalesAreOne(node)) return input;
-  const bool by_sizes = node.Is("Resize") && node.input(3) != nullptr &&
-                        EqualTensorTypes(node.output()->type(), input->type());
+  const bool by_sizes =
+      node.Is("Resize") && node.input(3) != nullptr &&
+      (SizesAreOwn(node) || EqualTensorTypes(node.output()->type(), input->type()));
   return by_sizes ? input : nullptr;
 }
 

@@ -14,8 +14,9 @@ Removes Slice that takes everything:
     %y = Relu(%b)
 
 Conditions, for every axis that is sliced:
-- start, end and step are constant, and the step is 1;
-- the start is 0, or lies at or before the begin of an axis of known extent;
+- start, end and step are constant, and the step is 1, or positive and not smaller than the extent 1 of the axis;
+- the start is 0, or lies at or before the begin of an axis of known extent; where the extent is not known it is at
+  most -2147483647, that many before the end;
 - the end lies at or behind the end of an axis of known extent; where the extent is not known it is at least
   2147483647, which is how exporters write "to the end".
 )";
@@ -26,10 +27,12 @@ struct Slices {
   std::vector<int64_t> starts;
   std::vector<int64_t> ends;
   std::vector<int64_t> axes;
+  // Empty: all are 1.
+  std::vector<int64_t> steps;
 };
 
 // The operands, or before operator set 10 the attributes; nothing when they are not constant, do
-// not fit together or have a step other than 1.
+// not fit together.
 std::optional<Slices> SlicesOf(const ir::Node& node) {
   Slices slices;
   std::optional<std::vector<int64_t>> axes;
@@ -47,9 +50,7 @@ std::optional<Slices> SlicesOf(const ir::Node& node) {
     if (node.input(4) != nullptr) {
       const auto steps = ConstantInts(node.input(4));
       if (!steps || steps->size() != slices.starts.size()) return std::nullopt;
-      for (const int64_t step : *steps) {
-        if (step != 1) return std::nullopt;
-      }
+      slices.steps = *steps;
     }
   }
   if (!axes) {
@@ -81,7 +82,9 @@ ir::Value* TakesEverything(const ir::Node& slice) {
     const std::optional<int64_t> extent = ExtentOf(input->type(), slices->axes[i]);
     const int64_t start = slices->starts[i];
     const int64_t end = slices->ends[i];
-    const bool from_begin = start == 0 || (extent && start < 0 && start <= -*extent);
+    const int64_t step = slices->steps.empty() ? 1 : slices->steps[i];
+    if (step != 1 && (step < 1 || extent != 1)) return nullptr;
+    const bool from_begin = start == 0 || (start < 0 && start <= -extent.value_or(kToTheEnd));
     if (!from_begin || end < extent.value_or(kToTheEnd)) return nullptr;
   }
   return input;

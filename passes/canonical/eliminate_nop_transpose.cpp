@@ -1,6 +1,7 @@
 #include "lathe/passes/canonical/eliminate_nop_transpose.h"
 
 #include <algorithm>
+#include <string>
 
 #include "lathe/passes/canonical/equal_shapes.h"
 
@@ -16,6 +17,9 @@ Removes Transpose that leaves everything where it is:
 Conditions, one of:
 - the permutation is 0, 1, 2, ... (without one: the operand has at most one axis);
 - only axes of extent 1 change places with others, and the shape stays as it is.
+
+Einsum goes when its equation names the axes of one operand, each by a small letter of its own, and the result has them in
+the same order (`ij->ij`, `ij`).
 )";
 
 // The permutation as numbers in range; empty for the reversal of an unknown rank or nonsense.
@@ -52,10 +56,29 @@ ir::Value* MovesNothing(const ir::Node& transpose) {
   return input;
 }
 
+// `ij->ij`, or `ij`, whose result has its letters in alphabetical order. (Which of a and B comes
+// first is not clear.)
+ir::Value* KeepsLetters(const ir::Node& einsum) {
+  if (einsum.num_inputs() != 1) return nullptr;
+  std::string equation = einsum.StringAttribute("equation", "");
+  std::erase(equation, ' ');
+  const size_t arrow = equation.find("->");
+  const std::string letters = equation.substr(0, arrow);
+  std::string sorted = letters;
+  std::ranges::sort(sorted);
+  const bool distinct = std::ranges::adjacent_find(sorted) == sorted.end();
+  const bool only_letters =
+      std::ranges::all_of(letters, [](char each) { return each >= 'a' && each <= 'z'; });
+  const std::string result = arrow == std::string::npos ? sorted : equation.substr(arrow + 2);
+  return !letters.empty() && distinct && only_letters && result == letters ? einsum.input(0)
+                                                                           : nullptr;
+}
+
 }  // namespace
 
 std::vector<RewriteRule> NopTransposeRules() {
-  return {NoOpRule("drop-transpose", {"Transpose"}, "moves nothing", MovesNothing)};
+  return {NoOpRule("drop-transpose", {"Transpose"}, "moves nothing", MovesNothing),
+          NoOpRule("drop-einsum", {"Einsum"}, "keeps the axes", KeepsLetters)};
 }
 
 const PassDescriptor& EliminateNopTransposePass() {

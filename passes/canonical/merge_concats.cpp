@@ -16,6 +16,8 @@ A Concat takes the operands of the Concats that feed it, however deep they stand
     %a = Concat{axis=1}(%p, %q)           %y = Concat{axis=1}(%p, %q, %r)
     %y = Concat{axis=1}(%a, %r)
 
+An operand that is known to have no elements along the axis goes, unless it is the only one left.
+
 Conditions for each Concat that goes:
 - nothing else reads its result;
 - it joins along the same axis; an axis that counts from the back and one that counts from the front are
@@ -52,6 +54,24 @@ bool WillMerge(const ir::Node& inner) {
          Refusal(inner, *use.user()).empty();
 }
 
+bool IsEmptyAlong(const ir::Value* operand, int64_t axis) {
+  if (operand == nullptr || !operand->type().is_tensor()) return false;
+  const ir::Type& type = operand->type();
+  if (axis < 0) axis += std::max(type.rank(), 0);
+  if (axis < 0 || axis >= type.rank()) return false;
+  const ir::Dim& dim = (*type.shape)[static_cast<size_t>(axis)];
+  return dim.is_known() && dim.extent() == 0;
+}
+
+// Takes operands without elements out of the list; one stays. Returns how many went.
+size_t EraseEmpty(std::vector<ir::Value*>& operands, int64_t axis) {
+  const size_t before = operands.size();
+  ir::Value* const first = operands.front();
+  std::erase_if(operands, [&](const ir::Value* operand) { return IsEmptyAlong(operand, axis); });
+  if (operands.empty()) operands.push_back(first);
+  return before - operands.size();
+}
+
 // Returns whether anything changed.
 bool Flatten(PassContext& context, ir::Node& root) {
   // Operands in order; Concats that go, each after the one that reads it.
@@ -84,16 +104,23 @@ bool Flatten(PassContext& context, ir::Node& root) {
     merged.push_back(inner);
     stack.push_back({inner, 0});
   }
-  if (merged.empty()) return false;
+  const size_t empty = EraseEmpty(operands, AxisOf(root));
+  if (merged.empty() && empty == 0) return false;
 
   ir::Rewriter& rewriter = context.rewriter();
   std::vector<ir::Origin> origins = {root.origin()};
   for (const ir::Node* inner : merged) origins.push_back(inner->origin());
-  context.Applied(
-      root,
-      fmt::format("merged with {}{}", Quoted(merged[0]->display_name()),
-                  merged.size() == 1 ? "" : fmt::format(" and {} others", merged.size() - 1)));
-  context.Count("merged", static_cast<int64_t>(merged.size()));
+  if (!merged.empty()) {
+    context.Applied(
+        root,
+        fmt::format("merged with {}{}", Quoted(merged[0]->display_name()),
+                    merged.size() == 1 ? "" : fmt::format(" and {} others", merged.size() - 1)));
+    context.Count("merged", static_cast<int64_t>(merged.size()));
+  }
+  if (empty != 0) {
+    context.Applied(root, fmt::format("{} operands have no elements", empty));
+    context.Count("empty", static_cast<int64_t>(empty));
+  }
   for (size_t i = 0; i < operands.size(); ++i) {
     if (i < root.num_inputs()) {
       rewriter.SetInput(root, i, operands[i]);
@@ -101,6 +128,7 @@ bool Flatten(PassContext& context, ir::Node& root) {
       rewriter.AddInput(root, operands[i]);
     }
   }
+  if (operands.size() < root.num_inputs()) rewriter.TruncateInputs(root, operands.size());
   for (ir::Node* inner : merged) rewriter.Erase(*inner);
   rewriter.SetOrigin(root, context.model().MergeOrigins(origins));
   return true;
@@ -122,7 +150,8 @@ const PassDescriptor& MergeConcatsPass() {
       .summary = "Make one Concat of Concats that feed each other",
       .description = kDescription,
       .options = {},
-      .statistics = {{"merged", "Concats that went"}},
+      .statistics = {{"merged", "Concats that went"},
+                     {"empty", "operands without elements that went"}},
       .requires_facts = {},
       .establishes = {},
       .preserves = {facts::kShapesInferred, facts::kConvBnFused, facts::kWeightsFolded,

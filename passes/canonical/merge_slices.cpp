@@ -22,6 +22,7 @@ and any steps are multiplied; where it is not known, start = start1 + start2 and
 Conditions:
 - nothing else reads the first's result;
 - starts, ends, axes and steps of both are constants, steps are not 0, and no axis is there twice;
+- no step is negative with 2147483647 or 9223372036854775807 as end: runtimes do not agree on what that means;
 - axes that count from the back do so from a known rank;
 - on an axis of unknown extent that both cut, the first's step is 1, the last's is positive, and no start or
   end counts from the back.
@@ -30,6 +31,12 @@ Conditions:
 constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 // A larger extent is taken for unknown; keeps products in range.
 constexpr int64_t kMostExtent = int64_t{1} << 48;
+
+// Nothing by the definition, since going backwards starts before it; to some runtimes all that is
+// left.
+bool IsAmbiguous(int64_t end, int64_t step) {
+  return step < 0 && (end == kInt64Max || end == std::numeric_limits<int32_t>::max());
+}
 
 struct Cut {
   int64_t axis = 0;
@@ -71,7 +78,7 @@ std::optional<Cuts> CutsOf(const ir::Node& slice) {
     Cut cut{axes ? (*axes)[i] : static_cast<int64_t>(i), (*starts)[i], (*ends)[i],
             steps ? (*steps)[i] : 1};
     if (cut.axis < 0) cut.axis += std::max(rank, 0);
-    if (cut.axis < 0 || cut.step == 0) return std::nullopt;
+    if (cut.axis < 0 || cut.step == 0 || IsAmbiguous(cut.end, cut.step)) return std::nullopt;
     const auto same_axis = [&](const Cut& other) { return other.axis == cut.axis; };
     if (std::ranges::any_of(result.cuts, same_axis)) return std::nullopt;
     result.cuts.push_back(cut);

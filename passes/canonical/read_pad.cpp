@@ -1,8 +1,8 @@
 #include "lathe/passes/canonical/read_pad.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "lathe/passes/canonical/constant_elements.h"
 #include "lathe/passes/canonical/operands.h"
 
 namespace lathe::passes {
@@ -63,20 +63,7 @@ std::optional<double> PadValue(const ir::Node& pad) {
   if (pad.FindAttribute("pads") != nullptr) return pad.FloatAttribute("value", 0.0f);
   const ir::Value* value = pad.input(2);
   if (value == nullptr) return 0.0;
-  const ir::Tensor tensor = value->ConstantTensor();
-  if (!tensor || tensor.num_elements() != 1) return std::nullopt;
-  if (tensor.element_type() == ir::ElementType::kFloat64) {
-    const StatusOr<std::vector<double>> number = tensor.Values<double>();
-    return number.ok() ? std::optional<double>(number->front()) : std::nullopt;
-  }
-  if (const auto number = tensor.ValuesAsFloat(); number.ok()) return number->front();
-  if (const auto number = tensor.ValuesAsInt64(); number.ok()) {
-    // Larger ones would be rounded.
-    if (std::abs(static_cast<double>(number->front())) <= 0x1p53) {
-      return static_cast<double>(number->front());
-    }
-  }
-  return std::nullopt;
+  return SingleNumber(value->ConstantTensor());
 }
 
 void SetPadAmounts(ir::Rewriter& rewriter, ir::Node& pad, const PadAmounts& amounts) {

@@ -11,6 +11,7 @@
 #include "lathe/passes/canonical/eliminate_nop_clip.h"
 #include "lathe/passes/canonical/eliminate_nop_concat.h"
 #include "lathe/passes/canonical/eliminate_nop_expand.h"
+#include "lathe/passes/canonical/eliminate_nop_gather.h"
 #include "lathe/passes/canonical/eliminate_nop_logic.h"
 #include "lathe/passes/canonical/eliminate_nop_pad.h"
 #include "lathe/passes/canonical/eliminate_nop_pool.h"
@@ -18,6 +19,7 @@
 #include "lathe/passes/canonical/eliminate_nop_repetition.h"
 #include "lathe/passes/canonical/eliminate_nop_reshape.h"
 #include "lathe/passes/canonical/eliminate_nop_resize.h"
+#include "lathe/passes/canonical/eliminate_nop_sequence.h"
 #include "lathe/passes/canonical/eliminate_nop_slice.h"
 #include "lathe/passes/canonical/eliminate_nop_transpose.h"
 #include "lathe/passes/canonical/eliminate_nop_variadic.h"
@@ -79,6 +81,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &EliminateNopClipPass(),
            &EliminateNopConcatPass(),
            &EliminateNopExpandPass(),
+           &EliminateNopGatherPass(),
            &EliminateNopLogicPass(),
            &EliminateNopPadPass(),
            &EliminateNopPoolPass(),
@@ -86,6 +89,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &EliminateNopRepetitionPass(),
            &EliminateNopReshapePass(),
            &EliminateNopResizePass(),
+           &EliminateNopSequencePass(),
            &EliminateNopSlicePass(),
            &EliminateNopTransposePass(),
            &EliminateNopVariadicPass(),

@@ -341,6 +341,7 @@ quant::NetworkDescription DescribeNetwork(const LayerScan& scan) {
     quant::LayerDescription description;
     description.name = layer.name;
     description.type = layer.type;
+    description.op = layer.node->op_text();
     description.group = layer.group;
     description.has_bias = layer.bias != nullptr;
     if (layer.weight != nullptr) {

@@ -44,6 +44,8 @@ struct AmctConfig {
   std::vector<std::string> skip_layer_types;
   bool force_fp16_quant = false;
   std::optional<CalibrationChoice> common_config;
+  // For the types with one weight scale (Linear, AvgPool2d), if the model has any.
+  std::optional<CalibrationChoice> fc_calibration_config;
   std::vector<CalibrationOverride> override_layer_types;
   std::vector<CalibrationOverride> override_layer_configs;
   bool do_fusion = true;

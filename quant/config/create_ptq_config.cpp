@@ -12,6 +12,7 @@ namespace lathe::quant {
 namespace {
 
 constexpr std::string_view kCommon = "common_config";
+constexpr std::string_view kFullyConnected = "fc_calibration_config";
 constexpr std::string_view kOverrideTypes = "override_layer_types";
 constexpr std::string_view kOverrideLayers = "override_layer_configs";
 
@@ -95,10 +96,8 @@ class Creator {
     }
     LATHE_RETURN_IF_ERROR(CheckUnique("skip_layer_types", simplified_.skip_layer_types));
     for (const std::string& name : simplified_.skip_layer_types) {
-      LATHE_ASSIGN_OR_RETURN(const LayerType type, index.FindType("skip_layer_types", name));
-      for (size_t i = 0; i < layers_.size(); ++i) {
-        if (network_.layers[i].type == type) layers_[i].skipped = true;
-      }
+      LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType("skip_layer_types", name));
+      for (const size_t position : positions) layers_[position].skipped = true;
     }
     if (std::all_of(layers_.begin(), layers_.end(), [](const auto& l) { return l.skipped; })) {
       return InvalidInput("every layer that can be quantised is skipped: nothing is left to do");
@@ -129,13 +128,33 @@ class Creator {
         plan.source = {&*simplified_.common_config, std::string(kCommon), false};
       }
     }
-    LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
-    for (const CalibrationOverride& entry : simplified_.override_layer_types) {
-      LATHE_ASSIGN_OR_RETURN(const LayerType type, index.FindType(kOverrideTypes, entry.target));
+    if (simplified_.fc_calibration_config.has_value()) {
+      const CalibrationChoice& choice = *simplified_.fc_calibration_config;
+      LATHE_RETURN_IF_ERROR(CheckChoice(kFullyConnected, choice));
+      if (const auto* arq = std::get_if<ArqOptions>(&choice.weight);
+          arq != nullptr && arq->channel_wise.value_or(false)) {
+        return InvalidInput(
+            "{}: channel_wise cannot be true, it is for layers with one weight scale",
+            kFullyConnected);
+      }
       for (size_t i = 0; i < layers_.size(); ++i) {
-        if (network_.layers[i].type == type) {
-          layers_[i].source = {&entry.choice, Where(kOverrideTypes, entry), true};
+        if (!WhyNotChannelWise(network_.layers[i].type).has_value()) continue;
+        layers_[i].source = {&choice, std::string(kFullyConnected), true};
+      }
+    }
+    LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
+    std::vector<const CalibrationOverride*> by_type(layers_.size());
+    for (const CalibrationOverride& entry : simplified_.override_layer_types) {
+      LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType(kOverrideTypes, entry.target));
+      for (const size_t position : positions) {
+        // "Conv" and "Conv2d".
+        if (by_type[position] != nullptr) {
+          return InvalidInput("{}: both {} and {} are types of layer {}: give only one",
+                              kOverrideTypes, Quoted(by_type[position]->target),
+                              Quoted(entry.target), Quoted(network_.layers[position].name));
         }
+        by_type[position] = &entry;
+        layers_[position].source = {&entry.choice, Where(kOverrideTypes, entry), true};
       }
     }
     LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideLayers, simplified_.override_layer_configs));

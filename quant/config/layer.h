@@ -38,6 +38,8 @@ struct LayerDescription {
   // AveragePool). Of the stored weight: input channels divided by the group for Conv.
   std::vector<int64_t> cin_axis_lengths;
   bool has_bias = false;
+  // The ONNX operator: "Conv", "Gemm", ...
+  std::string op;
 };
 
 // A node that cannot be quantised.

@@ -1,12 +1,23 @@
 #include "lathe/quant/config/layer_index.h"
 
+#include <algorithm>
+#include <array>
+
 #include <absl/container/flat_hash_set.h>
+#include <fmt/ranges.h>
 
 #include "lathe/quant/config/layer_rules.h"
 #include "lathe/support/nearest_names.h"
 #include "lathe/support/quoted.h"
 
 namespace lathe::quant {
+namespace {
+
+// The ONNX operators that types may be named by. LSTM and GRU are LayerTypes of the same name.
+constexpr std::array<std::string_view, 5> kOperators = {"Conv", "ConvTranspose", "Gemm", "MatMul",
+                                                        "AveragePool"};
+
+}  // namespace
 
 StatusOr<LayerIndex> LayerIndex::Create(const NetworkDescription& network) {
   LayerIndex index(network);
@@ -40,9 +51,10 @@ StatusOr<size_t> LayerIndex::Find(std::string_view where, std::string_view name)
   return UnknownName(where, name);
 }
 
-StatusOr<LayerType> LayerIndex::FindType(std::string_view where, std::string_view name) const {
+StatusOr<std::vector<size_t>> LayerIndex::FindType(std::string_view where,
+                                                   std::string_view name) const {
   const std::optional<LayerType> type = ParseLayerType(name);
-  if (!type.has_value()) {
+  if (!type.has_value() && std::ranges::find(kOperators, name) == kOperators.end()) {
     std::vector<std::string_view> names;
     std::string list;
     for (const LayerType known : AllLayerTypes()) {
@@ -50,14 +62,20 @@ StatusOr<LayerType> LayerIndex::FindType(std::string_view where, std::string_vie
       list += (list.empty() ? "" : ", ") + std::string(ToString(known));
     }
     std::string hint = DidYouMean(name, names);
-    if (hint.empty()) hint = "types are " + list;
+    if (hint.empty()) hint = DidYouMean(name, kOperators);
+    if (hint.empty()) {
+      hint = fmt::format("types are {}, or operators: {}", list, fmt::join(kOperators, ", "));
+    }
     return WithContext(
         InvalidInput("{}: {} is not a layer type that can be quantised", where, Quoted(name)),
         ErrorContext::kHint, hint);
   }
-  for (const LayerDescription& layer : network_->layers) {
-    if (layer.type == *type) return *type;
+  std::vector<size_t> positions;
+  for (size_t i = 0; i < network_->layers.size(); ++i) {
+    const LayerDescription& layer = network_->layers[i];
+    if (type.has_value() ? layer.type == *type : layer.op == name) positions.push_back(i);
   }
+  if (!positions.empty()) return positions;
   for (const OtherNode& other : network_->others) {
     if (other.type == name) {
       return InvalidInput("{}: no layer of type {} can be quantised; {}: {}", where, name,

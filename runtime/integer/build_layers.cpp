@@ -41,6 +41,51 @@ std::vector<T> PerChannel(const std::vector<quant::DequantParam>& words, const T
   return values;
 }
 
+// The product of an input with stacked matrices: one segment for each pair that broadcasting makes.
+// `dims` is the result's shape, to which the axes of the stack are added.
+StatusOr<std::vector<MatrixSegment>> MakeSegments(const std::vector<int64_t>& input,
+                                                  std::span<const int64_t> stack,
+                                                  std::vector<int64_t>& dims) {
+  const size_t own = std::min<size_t>(2, input.size());
+  const std::vector<int64_t> outer(input.begin(), input.end() - static_cast<int64_t>(own));
+  const size_t rank = std::max(outer.size(), stack.size());
+  // Extent of an axis of `rank`, counted from the end as broadcasting does.
+  const auto extent = [&](std::span<const int64_t> of, size_t axis) {
+    return axis + of.size() < rank ? int64_t{1} : of[axis + of.size() - rank];
+  };
+  std::vector<int64_t> both;
+  for (size_t axis = 0; axis < rank; ++axis) {
+    const int64_t a = extent(outer, axis), b = extent(stack, axis);
+    if (a != b && a != 1 && b != 1) {
+      return InvalidInput("the input {} and a stack {} of weights do not fit", ir::ShapeText(input),
+                          ir::ShapeText(stack));
+    }
+    both.push_back(a == 1 ? b : a);
+  }
+  dims.erase(dims.begin(), dims.end() - static_cast<int64_t>(own));
+  dims.insert(dims.begin(), both.begin(), both.end());
+  LATHE_RETURN_IF_ERROR(ir::CheckedByteSize(ir::ElementType::kFloat64, dims).status());
+  const size_t rows = own == 2 ? static_cast<size_t>(input[input.size() - 2]) : 1;
+  size_t count = 1;
+  for (const int64_t dim : both) count *= static_cast<size_t>(dim);
+  std::vector<MatrixSegment> segments(count);
+  for (size_t i = 0; i < count; ++i) {
+    size_t rest = i, matrix = 0, matrices = 1, sample = 0, samples = 1;
+    for (size_t axis = rank; axis-- > 0;) {
+      const size_t at = rest % static_cast<size_t>(both[axis]);
+      rest /= static_cast<size_t>(both[axis]);
+      const auto a = static_cast<size_t>(extent(outer, axis));
+      const auto b = static_cast<size_t>(extent(stack, axis));
+      sample += (a == 1 ? 0 : at) * samples;
+      matrix += (b == 1 ? 0 : at) * matrices;
+      samples *= a;
+      matrices *= b;
+    }
+    segments[i] = {.first_input_row = sample * rows, .matrix = matrix};
+  }
+  return segments;
+}
+
 }  // namespace
 
 Status Builder::Expect(const ir::Node& node, const ir::Value& value, Domain domain) {
@@ -208,9 +253,9 @@ Status Builder::Layer(const ir::Node& node) {
     if (std::ranges::all_of(offsets, [](int8_t offset) { return offset == 0; })) offsets.clear();
   }
   LATHE_ASSIGN_OR_RETURN(const LayerWeights shape, ReadLayerWeights(node, info.dims, bias, {}));
-  if (offsets.size() > 1 && offsets.size() != shape.total_columns()) {
+  if (offsets.size() > 1 && offsets.size() != shape.output_channels()) {
     return InvalidInput("the parameter has {} words for {} channels", offsets.size(),
-                        shape.total_columns());
+                        shape.output_channels());
   }
   LATHE_ASSIGN_OR_RETURN(
       const LayerWeights weights,
@@ -231,8 +276,13 @@ Status Builder::Layer(const ir::Node& node) {
     dims[1] = static_cast<int64_t>(weights.total_columns());
     for (size_t i = 0; i < kernel.size(); ++i) dims[i + 2] = layer.window.axes()[i].out;
   } else {
-    dims.back() = static_cast<int64_t>(weights.total_columns());
+    dims.back() = static_cast<int64_t>(weights.output_channels());
     LATHE_ASSIGN_OR_RETURN(layer.window, Window::Make({}));
+    if (weights.stacked) {
+      const auto stack = ConstantBehind(node.input(1)).dims();
+      LATHE_ASSIGN_OR_RETURN(layer.segments,
+                             MakeSegments(info.dims, stack.first(stack.size() - 2), dims));
+    }
   }
   LATHE_RETURN_IF_ERROR(ir::CheckedByteSize(ir::ElementType::kFloat64, dims).status());
   layer.result = MakeTensorInfo(Element::kInt32, info.layout, dims);

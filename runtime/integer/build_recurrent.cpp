@@ -124,6 +124,10 @@ Status Builder::Recurrent(const ir::Node& node) {
   layer.lstm = node.Is("BasicLSTMInplaceFillWindowCache");
   const Places places = layer.lstm ? kLstm : kGru;
   LATHE_RETURN_IF_ERROR(CheckAttributes(node, layer.lstm));
+  for (size_t i = places.lengths + 1; i < node.num_inputs(); ++i) {
+    if (i == places.param || node.input(i) == nullptr) continue;
+    return Unsupported("operand {} ('{}') is not executed", i, node.input(i)->name_text());
+  }
   LATHE_ASSIGN_OR_RETURN(layer.reversed, Directions(node));
   LATHE_ASSIGN_OR_RETURN(layer.quant_x, ReadSide(node, "x"));
   LATHE_ASSIGN_OR_RETURN(layer.quant_h, ReadSide(node, "h"));

@@ -1,5 +1,6 @@
 #include "lathe/runtime/integer/builder.h"
 
+#include <new>
 #include <utility>
 
 #include "lathe/runtime/integer/copy_step.h"
@@ -162,7 +163,11 @@ Status Builder::Export(const ir::Value& value) {
 }
 
 StatusOr<BuiltRegion> BuildRegion(const Region& region, const Kernels& kernels) {
-  return Builder(region, kernels).Build();
+  try {
+    return Builder(region, kernels).Build();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for the weights of an integer region");
+  }
 }
 
 }  // namespace lathe::runtime::integer

@@ -44,8 +44,10 @@ LATHE_INLINE void Tile16(const TileArgs& args) {
       int32_t sums[kPanel] = {};
       const auto* w = reinterpret_cast<const int16_t*>(args.weights + p * args.panel_bytes);
       for (size_t tap = 0; tap < args.taps; ++tap) {
-        const auto* x = reinterpret_cast<const int16_t*>(args.rows[tap * kTileRows + r]);
-        for (size_t g = 0; g < args.groups; ++g, x += 2, w += 2 * kPanel) {
+        const std::byte* row = args.rows[tap * kTileRows + r];
+        for (size_t g = 0; g < args.groups; ++g, row += 4, w += 2 * kPanel) {
+          int16_t x[2];
+          std::memcpy(x, row, sizeof(x));
           const int32_t x0 = x[0], x1 = x[1];
           for (size_t c = 0; c < kPanel; ++c) {
             sums[c] = WrapAdd(sums[c], x0 * w[2 * c] + x1 * w[2 * c + 1]);

@@ -94,25 +94,39 @@ StatusOr<LayerWeights> MatrixWeights(const ir::Node& node, const std::vector<int
                          node.FloatAttribute(factor, 1.0f));
     }
   }
-  const int64_t depth = by_rows ? dims[1] : dims[0];
+  const std::span<const int64_t> matrix = dims.last(2);
+  const int64_t depth = by_rows ? matrix[1] : matrix[0];
   if (depth != in_channels) {
     return InvalidInput("the weight {} is for {} input channels, the input has {}",
                         ir::ShapeText(dims), depth, in_channels);
   }
   LayerWeights weights;
   weights.depth = static_cast<size_t>(depth);
-  weights.columns = static_cast<size_t>(by_rows ? dims[0] : dims[1]);
+  weights.columns = static_cast<size_t>(by_rows ? matrix[0] : matrix[1]);
+  weights.stacked = dims.size() > 2;
+  for (const int64_t dim : dims.first(dims.size() - 2)) weights.groups *= static_cast<size_t>(dim);
   weights.values.resize(from.size());
   if (by_rows) {
     std::ranges::transform(from, weights.values.begin(),
                            [](int32_t w) { return static_cast<int16_t>(w); });
   } else {
-    Transpose(from, 0, weights);
+    for (size_t g = 0; g < weights.groups; ++g) Transpose(from, g, weights);
   }
   return weights;
 }
 
-Status ReadBias(const ir::Value& value, LayerWeights& weights) {
+// A Gemm's bias that differs from row to row: [rows, columns] or [rows, 1].
+void ReadRowBias(const std::vector<int64_t>& bias, size_t rows, LayerWeights& weights) {
+  const size_t given = bias.size() / rows;
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t c = 0; c < weights.columns; ++c) {
+      weights.row_bias.push_back(static_cast<int32_t>(bias[row * given + (given == 1 ? 0 : c)]));
+    }
+  }
+}
+
+// `rows`: extent of axis 0 of a Gemm's result, 1 for other layers.
+Status ReadBias(const ir::Value& value, int64_t rows, LayerWeights& weights) {
   const ir::Tensor tensor = ConstantBehind(&value);
   if (!tensor) return Unsupported("the bias '{}' is not constant", value.name_text());
   std::vector<int64_t> bias;
@@ -122,17 +136,22 @@ Status ReadBias(const ir::Value& value, LayerWeights& weights) {
     return InvalidInput("the bias '{}' of a quantised layer is {}, not i32", value.name_text(),
                         ir::ElementTypeName(tensor.element_type()));
   }
-  const size_t columns = weights.total_columns();
-  // All axes but the last must be 1: the bias of a Gemm may be [1, N].
+  const size_t columns = weights.output_channels();
   const auto dims = tensor.dims();
+  if (rows > 1 && dims.size() == 2 && dims[0] == rows &&
+      (dims[1] == 1 || dims[1] == static_cast<int64_t>(columns))) {
+    ReadRowBias(bias, static_cast<size_t>(rows), weights);
+    return OkStatus();
+  }
+  // All other axes but the last must be 1: the bias of a Gemm may be [1, N].
   const bool row = std::ranges::all_of(dims.first(dims.empty() ? 0 : dims.size() - 1),
                                        [](int64_t dim) { return dim == 1; });
   if (!row || (bias.size() != columns && bias.size() != 1)) {
     return InvalidInput("the bias '{}' is {}, the layer has {} output channels", value.name_text(),
                         ir::ShapeText(dims), columns);
   }
-  for (size_t c = 0; c < columns; ++c) {
-    weights.bias[c] = static_cast<int32_t>(bias[bias.size() == 1 ? 0 : c]);
+  for (size_t c = 0; c < weights.bias.size(); ++c) {
+    weights.bias[c] = static_cast<int32_t>(bias[bias.size() == 1 ? 0 : c % columns]);
   }
   return OkStatus();
 }
@@ -285,7 +304,9 @@ StatusOr<LayerWeights> ReadLayerWeights(const ir::Node& node, const std::vector<
     }
   }
   const auto dims = tensor.dims();
-  const size_t rank = conv ? input.size() : 2;
+  const size_t rank = conv                ? input.size()
+                      : node.Is("MatMul") ? std::max<size_t>(2, dims.size())
+                                          : 2;
   if (dims.size() != rank || (conv && rank < 3) || (!conv && input.empty())) {
     return InNode(Unsupported("a weight {} on an input {} is not executed", ir::ShapeText(dims),
                               ir::ShapeText(input)),
@@ -301,12 +322,12 @@ StatusOr<LayerWeights> ReadLayerWeights(const ir::Node& node, const std::vector<
   const ir::Value* own = node.Is("MatMul") ? nullptr : node.input(2);
   for (const ir::Value* value : {own, bias}) {
     if (value == nullptr) continue;
-    LATHE_RETURN_IF_ERROR(InNode(ReadBias(*value, *weights), node));
+    LATHE_RETURN_IF_ERROR(InNode(ReadBias(*value, node.Is("Gemm") ? input[0] : 1, *weights), node));
   }
   if (offsets.empty()) return weights;
   const size_t length = weights->taps * weights->depth;
   for (size_t c = 0; c < columns; ++c) {
-    const int8_t offset = offsets[offsets.size() == 1 ? 0 : c];
+    const int8_t offset = offsets[offsets.size() == 1 ? 0 : c % weights->output_channels()];
     for (size_t i = 0; i < length; ++i) {
       weights->values[c * length + i] =
           static_cast<int16_t>(weights->values[c * length + i] - offset);

@@ -124,6 +124,15 @@ Status Program::Finish() {
 
 StatusOr<std::vector<ir::Tensor>> Program::Run(std::span<const ir::Tensor> inputs,
                                                ThreadPool& pool) {
+  try {
+    return RunSteps(inputs, pool);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for the results of an integer region");
+  }
+}
+
+StatusOr<std::vector<ir::Tensor>> Program::RunSteps(std::span<const ir::Tensor> inputs,
+                                                    ThreadPool& pool) {
   std::vector<ir::TensorBytes> held;
   std::vector<AlignedBytes> copies;
   std::vector<const std::byte*> sources;
@@ -141,33 +150,29 @@ StatusOr<std::vector<ir::Tensor>> Program::Run(std::span<const ir::Tensor> input
   }
   std::vector<std::byte*> places;
   for (const size_t offset : offsets_) places.push_back(memory_.get() + offset);
-  try {
-    std::vector<std::vector<std::byte>> results;
-    std::vector<std::byte*> targets;
-    for (const ProgramOutput& output : outputs_) {
-      LATHE_ASSIGN_OR_RETURN(const size_t bytes, ir::CheckedByteSize(output.type, output.dims));
-      results.emplace_back(bytes);
-    }
-    for (auto& result : results) targets.push_back(result.data());
-    RunContext context;
-    context.kernels = &kernels_;
-    context.pool = &pool;
-    context.tensors = tensors_;
-    context.memory = places;
-    context.inputs = sources;
-    context.outputs = targets;
-    for (const auto& step : steps_) step->Run(context);
-    std::vector<ir::Tensor> tensors;
-    for (size_t i = 0; i < outputs_.size(); ++i) {
-      LATHE_ASSIGN_OR_RETURN(
-          ir::Tensor tensor,
-          ir::Tensor::FromVector(outputs_[i].type, outputs_[i].dims, std::move(results[i])));
-      tensors.push_back(std::move(tensor));
-    }
-    return tensors;
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("no memory for the results of an integer region");
+  std::vector<std::vector<std::byte>> results;
+  std::vector<std::byte*> targets;
+  for (const ProgramOutput& output : outputs_) {
+    LATHE_ASSIGN_OR_RETURN(const size_t bytes, ir::CheckedByteSize(output.type, output.dims));
+    results.emplace_back(bytes);
   }
+  for (auto& result : results) targets.push_back(result.data());
+  RunContext context;
+  context.kernels = &kernels_;
+  context.pool = &pool;
+  context.tensors = tensors_;
+  context.memory = places;
+  context.inputs = sources;
+  context.outputs = targets;
+  for (const auto& step : steps_) step->Run(context);
+  std::vector<ir::Tensor> tensors;
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    LATHE_ASSIGN_OR_RETURN(
+        ir::Tensor tensor,
+        ir::Tensor::FromVector(outputs_[i].type, outputs_[i].dims, std::move(results[i])));
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
 }
 
 }  // namespace lathe::runtime::integer

@@ -43,6 +43,8 @@ class Program {
   size_t memory_bytes() const { return memory_bytes_; }
 
  private:
+  StatusOr<std::vector<ir::Tensor>> RunSteps(std::span<const ir::Tensor> inputs, ThreadPool& pool);
+
   const Kernels& kernels_;
   std::vector<TensorInfo> tensors_;
   std::vector<std::unique_ptr<Step>> steps_;

@@ -44,8 +44,10 @@ void AddWide(const TileArgs& args, int64_t* sums) {
       int64_t* out = sums + r * kTileColumns + p * kPanel;
       const auto* w = reinterpret_cast<const int16_t*>(args.weights + p * args.panel_bytes);
       for (size_t tap = 0; tap < args.taps; ++tap) {
-        const auto* x = reinterpret_cast<const X*>(args.rows[tap * kTileRows + r]);
-        for (size_t g = 0; g < args.groups; ++g, x += 2, w += 2 * kPanel) {
+        const std::byte* row = args.rows[tap * kTileRows + r];
+        for (size_t g = 0; g < args.groups; ++g, row += 2 * sizeof(X), w += 2 * kPanel) {
+          X x[2];
+          std::memcpy(x, row, sizeof(x));
           const int64_t x0 = x[0], x1 = x[1];
           for (size_t c = 0; c < kPanel; ++c) {
             out[c] += x0 * w[2 * c] + x1 * w[2 * c + 1];
@@ -62,6 +64,9 @@ uint64_t LargestSum(const LayerWeights& weights, const QuantParams& quant) {
   const auto span = static_cast<uint64_t>(
       std::max(std::abs(quant.low - quant.offset), std::abs(quant.high - quant.offset)));
   const size_t length = weights.taps * weights.depth;
+  int64_t row_bias = 0;
+  for (const int32_t each : weights.row_bias)
+    row_bias = std::max(row_bias, std::abs(int64_t{each}));
   uint64_t largest = 0;
   for (size_t c = 0; c < weights.total_columns(); ++c) {
     uint64_t sum = 0;
@@ -69,7 +74,7 @@ uint64_t LargestSum(const LayerWeights& weights, const QuantParams& quant) {
       sum += static_cast<uint64_t>(std::abs(int32_t{weights.values[c * length + i]}));
     }
     const auto bias = static_cast<uint64_t>(std::abs(int64_t{weights.bias[c]}));
-    largest = std::max(largest, sum * span + bias);
+    largest = std::max(largest, sum * span + bias + static_cast<uint64_t>(row_bias));
   }
   return largest;
 }

@@ -16,14 +16,21 @@ namespace lathe::runtime::integer {
 // channels, depth its input channels. Values are q_w - offset_w and need 9 bits at most.
 struct LayerWeights {
   size_t groups = 1;
+  // The groups are a stack of matrices, of which each row of the input meets one: all have the same
+  // input and output channels.
+  bool stacked = false;
   size_t columns = 0;
   size_t taps = 1;
   size_t depth = 0;
   std::vector<int16_t> values;
   // One a column of all groups; zeros where the layer has none.
   std::vector<int32_t> bias;
+  // What is added besides, [rows][columns]: the bias of a Gemm may differ from row to row. Mostly
+  // empty; only with one group.
+  std::vector<int32_t> row_bias;
 
   size_t total_columns() const { return groups * columns; }
+  size_t output_channels() const { return stacked ? columns : total_columns(); }
 };
 
 // How the sums of a layer are kept.
@@ -67,7 +74,7 @@ AlignedBytes PackForDepthwise(const LayerWeights& weights);
 
 // What is added to a layer's sums: the bias, minus what the stored input is too large by, times the
 // sum of the column's weights: stored values are q + 128 (kInt8) or q (kInt16), and layers work on
-// q - offset.
+// q - offset. `row_bias` is not in it.
 std::vector<int64_t> Corrections(const LayerWeights& weights, const QuantParams& quant,
                                  Element input);
 

@@ -328,8 +328,11 @@ TEST(CreatePtqConfig, ErrorsOfTypes) {
   EXPECT_EQ(
       Error(simplified),
       "skip_layer_types: 'Softmax' is not a layer type that can be quantised (types are Conv1d, "
-      "Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Linear, AvgPool2d, LSTM, GRU)");
-  EXPECT_EQ(Error(ForType("Gem", Arq(false))).rfind("override_layer_types: 'Gem' is not", 0), 0u);
+      "Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Linear, AvgPool2d, LSTM, GRU, or "
+      "operators: Conv, ConvTranspose, Gemm, MatMul, AveragePool)");
+  EXPECT_EQ(Error(ForType("MatMull", Arq(false))),
+            "override_layer_types: 'MatMull' is not a layer type that can be quantised (did you "
+            "mean 'MatMul'?)");
 
   NetworkDescription network;
   network.layers = {{"fc", LayerType::kLinear, 1, {4}, true}};
@@ -392,6 +395,54 @@ TEST(CreatePtqConfig, ErrorsOfValues) {
       "override_layer_configs 'stem': num_of_bins is 1000, allowed are 1024, 2048, 4096, 8192");
   EXPECT_EQ(Error(Common(Activation({8, IfmrParameters{1.5}, {}}))),
             "common_config: max_percentile is 1.5, it must be above 0.5 and at most 1");
+}
+
+// The ONNX flavour names types by operators.
+TEST(CreatePtqConfig, TypesByOperator) {
+  AmctConfig simplified;
+  simplified.skip_layer_types = {"Gemm", "AveragePool"};
+  simplified.override_layer_types = {{"Conv", Balanced(0.7)}, {"MatMul", Balanced(0.3)}};
+  const CreatedPtqConfig created = Create(simplified);
+  EXPECT_FALSE(Layer(created, "fc1").quant_enable);
+  EXPECT_FALSE(Layer(created, "pool").quant_enable);
+  EXPECT_TRUE(Layer(created, "fc2").quant_enable);
+  EXPECT_EQ(Layer(created, "conv3d").dmq_balancer_param, 0.7);
+  EXPECT_EQ(Layer(created, "stem").dmq_balancer_param, 0.7);
+  EXPECT_EQ(Layer(created, "fc2").dmq_balancer_param, 0.3);
+  EXPECT_EQ(Layer(created, "fc1").dmq_balancer_param, std::nullopt);
+  EXPECT_EQ(Layer(created, "up2d").dmq_balancer_param, std::nullopt);
+
+  EXPECT_EQ(Error(ForType("AveragePool", Balanced(0.5))),
+            "override_layer_types 'AveragePool': layer 'pool': AvgPool2d cannot be balanced");
+  simplified.override_layer_types = {{"Conv1d", Balanced(0.7)}, {"Conv", Balanced(0.3)}};
+  EXPECT_EQ(Error(simplified),
+            "override_layer_types: both 'Conv1d' and 'Conv' are types of layer 'conv1d': give only "
+            "one");
+  NetworkDescription network = SmallNetwork();
+  std::erase_if(network.layers, [](const auto& layer) { return layer.op == "Gemm"; });
+  EXPECT_EQ(Error(ForType("Gemm", Balanced(0.5)), network),
+            "override_layer_types: the model has no layer of type Gemm");
+}
+
+TEST(CreatePtqConfig, OlderOverrideOfFullyConnectedLayers) {
+  AmctConfig simplified = Common(Balanced(0.6));
+  simplified.fc_calibration_config = Activation({8, HfmgParameters{1024}, std::nullopt});
+  const CreatedPtqConfig created = Create(simplified);
+  for (const char* name : {"fc1", "fc2", "pool"}) {
+    EXPECT_EQ(Layer(created, name).dmq_balancer_param, std::nullopt);
+    EXPECT_TRUE(std::holds_alternative<HfmgParameters>(Layer(created, name).activation.algorithm));
+  }
+  EXPECT_EQ(Layer(created, "stem").dmq_balancer_param, 0.6);
+
+  simplified.fc_calibration_config = Arq(true);
+  EXPECT_EQ(Error(simplified),
+            "fc_calibration_config: channel_wise cannot be true, it is for layers with one weight "
+            "scale");
+  simplified.fc_calibration_config = Balanced(0.5);
+  EXPECT_EQ(Error(simplified), "fc_calibration_config: layer 'pool': AvgPool2d cannot be balanced");
+  simplified.fc_calibration_config = Balanced(0.1);
+  EXPECT_EQ(Error(simplified).rfind("fc_calibration_config: dmq_balancer_param is 0.1", 0), 0u)
+      << Error(simplified);
 }
 
 }  // namespace

@@ -138,6 +138,7 @@ class Describer {
     quant::LayerDescription layer;
     layer.name = name;
     layer.type = type;
+    layer.op = node.op_type();
     layer.group = Int(node, "group", 1);
     layer.has_bias = HasBias(node);
     const std::string& op = node.op_type();

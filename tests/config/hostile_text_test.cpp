@@ -120,6 +120,16 @@ void Damage(const std::string& good, uint32_t seed, Check check) {
   }
 }
 
+// Words that repeat, and places that are far away.
+TEST(HostileText, UnknownFieldAfterLongText) {
+  const std::string word(300000, 'x');
+  const auto config =
+      frontends::ParsePtqCfg("skip_layers: \"" + Repeat("x", 600000) + "\"\n" + word + ": 1");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(FormatError(config.status()).rfind("line 2, column 1: AMCTConfig has no field", 0), 0u);
+  ExpectOneLine(config.status());
+}
+
 TEST(HostileText, DamagedJson) {
   const std::string good = R"({"version": 1, "batch_num": 2, "skip_fusion_layers": ["a"],
     "a": {"quant_enable": true, "dmq_balancer_param": 0.5, "activation_quant_params": {
@@ -162,7 +172,9 @@ TEST(HostileText, DamagedCfg) {
       "batch_num: 2 skip_layers: \"a\" common_config { arq_quantize { quant_bits: 6 } "
       "ifmr_quantize { "
       "search_step: 0.02 } dmq_balancer { } } override_layer_types { layer_type: \"Conv2d\" "
-      "calibration_config { hfmg_quantize { num_of_bins: 1024 } } }";
+      "calibration_config { hfmg_quantize { num_of_bins: 1024 } } } joint_quant: false "
+      "fakequant_precision_mode: DEFAULT override_layer_configs { layer_name: \"b\" "
+      "calibration_config { ada_quantize { } } }";
   int read = 0;
   Damage(good, 3, [&](const std::string& text) {
     const auto config = frontends::ParsePtqCfg(text);

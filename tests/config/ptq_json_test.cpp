@@ -1,7 +1,9 @@
 #include "lathe/frontends/config/ptq_json.h"
 
 #include <limits>
+#include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "lathe/backends/config/ptq_json.h"
@@ -258,6 +260,23 @@ TEST(PtqJson, NamesOfAnyCharacters) {
   EXPECT_EQ(back.layers[0].name, "");
   EXPECT_EQ(back.layers[1].name, "Bn");
   EXPECT_EQ(back.layers[2].name, config.layers[0].name);
+}
+
+// Global keys of the ONNX flavour.
+TEST(PtqJson, KeysThatAskForNothing) {
+  EXPECT_EQ(*frontends::ParsePtqJson(
+                R"({"joint_quant": false, "weight_offset": false, "tensor_quantize": []})"),
+            PtqConfig());
+  for (const auto& [key, value] :
+       {std::pair("joint_quant", "true"), std::pair("weight_offset", "true"),
+        std::pair("tensor_quantize", "[{}]")}) {
+    const auto config = frontends::ParsePtqJson(fmt::format("{{\"{}\": {}}}", key, value));
+    EXPECT_EQ(FormatError(config.status()),
+              fmt::format("{} asks for what is not done: remove the key", key));
+  }
+  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"joint_quant": 0})").status()),
+            "'joint_quant' is neither a global key nor a layer: a layer is an object, this is an "
+            "integer");
 }
 
 TEST(PtqJson, ErrorsOfWriting) {

@@ -147,7 +147,7 @@ TEST(Record, ErrorsSayWhere) {
     return record.ok() ? "no error" : FormatError(record.status());
   };
   EXPECT_EQ(error("record {\n  key: \"a\"\n  value { scale_f: 1 }\n}"),
-            "line 3, column 18: SingleLayerRecord has no field 'scale_f' (did you mean 'scale_d', "
+            "line 3, column 11: SingleLayerRecord has no field 'scale_f' (did you mean 'scale_d', "
             "'scale_w' or 'scale_h'?)");
   EXPECT_EQ(error("record { value { offset_d: 2147483648 } }"),
             "line 1, column 28: Integer out of range (2147483648)");
@@ -156,7 +156,7 @@ TEST(Record, ErrorsSayWhere) {
   EXPECT_EQ(error("prune_record { producer { } }"),
             "Message missing required fields: prune_record[0].producer[0].name");
   EXPECT_EQ(error("record { key: \"a\" key: \"b\" }"),
-            "line 1, column 22: Non-repeated field \"key\" is specified multiple times.");
+            "line 1, column 19: Non-repeated field \"key\" is specified multiple times.");
 }
 
 TEST(Record, BitsOfALayer) {

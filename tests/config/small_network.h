@@ -9,18 +9,18 @@ inline quant::NetworkDescription SmallNetwork() {
   using quant::LayerType;
   quant::NetworkDescription network;
   network.layers = {
-      {"stem", LayerType::kConv2d, 1, {3}, true},
-      {"body.conv", LayerType::kConv2d, 1, {16}, false},
-      {"body.dw", LayerType::kConv2d, 16, {1}, false},
-      {"conv1d", LayerType::kConv1d, 1, {4}, true},
-      {"conv3d", LayerType::kConv3d, 1, {8}, true},
-      {"up1d", LayerType::kConvTranspose1d, 1, {4}, true},
-      {"up2d", LayerType::kConvTranspose2d, 1, {16}, true},
-      {"pool", LayerType::kAvgPool2d, 1, {}, false},
-      {"lstm", LayerType::kLstm, 1, {12, 16}, true},
-      {"gru", LayerType::kGru, 1, {12, 15}, true},
-      {"fc1", LayerType::kLinear, 1, {64}, true},
-      {"fc2", LayerType::kLinear, 1, {32}, false},
+      {"stem", LayerType::kConv2d, 1, {3}, true, "Conv"},
+      {"body.conv", LayerType::kConv2d, 1, {16}, false, "Conv"},
+      {"body.dw", LayerType::kConv2d, 16, {1}, false, "Conv"},
+      {"conv1d", LayerType::kConv1d, 1, {4}, true, "Conv"},
+      {"conv3d", LayerType::kConv3d, 1, {8}, true, "Conv"},
+      {"up1d", LayerType::kConvTranspose1d, 1, {4}, true, "ConvTranspose"},
+      {"up2d", LayerType::kConvTranspose2d, 1, {16}, true, "ConvTranspose"},
+      {"pool", LayerType::kAvgPool2d, 1, {}, false, "AveragePool"},
+      {"lstm", LayerType::kLstm, 1, {12, 16}, true, "LSTM"},
+      {"gru", LayerType::kGru, 1, {12, 15}, true, "GRU"},
+      {"fc1", LayerType::kLinear, 1, {64}, true, "Gemm"},
+      {"fc2", LayerType::kLinear, 1, {32}, false, "MatMul"},
   };
   network.others = {
       {"relu", "Relu", "its operator is not among those"},

@@ -58,7 +58,7 @@ class Balance(DriverTest):
         self.refused("balance.txt: record of 'fc': there are 1 tensor_balance_factor, this Gemm has 16 input channels",
                      *self.calibrate("--balance-record", "balance.txt"))
         (self.folder / "balance.txt").write_text('record { key: "fc" value { scale_x: 1 } }')
-        self.refused("balance.txt: line 1, column 35: SingleLayerRecord has no field 'scale_x' "
+        self.refused("balance.txt: line 1, column 28: SingleLayerRecord has no field 'scale_x' "
                      "(did you mean 'scale_d', 'scale_w' or 'scale_h'?)",
                      *self.calibrate("--balance-record", "balance.txt"))
         self.refused("gone.txt: cannot open: No such file or directory", *self.calibrate("--balance-record", "gone.txt"))

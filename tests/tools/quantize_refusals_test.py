@@ -109,6 +109,24 @@ class Rules(DriverTest):
             self.refused(error, *self.quantize("--skip-layer", name))
             self.refused(error, "config", "ptq", "net.onnx", "-o", "config.json", "--skip-layer", name)
 
+    def test_cfg_that_is_not_followed(self):
+        cfg = self.folder / "quant.cfg"
+        nuq = "non-uniform quantisation is not done; the reference dropped it too, as accelerators gain nothing from it"
+        for text, error in (
+            ("\njoint_quant: true", "line 2, column 1: joint_quant: joint quantisation is not done: remove the field, or say false"),
+            ('tensor_quantize { layer_name: "relu1" input_index: 0 }',
+             "line 1, column 1: tensor_quantize: tensor quantisation is not done: remove the field"),
+            ('nuq_config { mapping_file: "map.json" }', f"line 1, column 1: nuq_config: {nuq}: remove the field"),
+            (" jont_quant: true", "line 1, column 2: AMCTConfig has no field 'jont_quant' (did you mean 'joint_quant'?)"),
+            ('override_layer_types { layer_type: "Conv" }', "line 1, column 1: override_layer_types has no calibration_config"),
+        ):  # fmt: skip
+            cfg.write_text(text)
+            self.refused(f"quant.cfg: {error}", *self.quantize("--cfg", "quant.cfg"))
+            self.refused(f"quant.cfg: {error}", "config", "ptq", "net.onnx", "-o", "config.json", "--cfg", "quant.cfg")
+        cfg.write_text('batch_num: 1\njoint_quant: false\nskip_layer_types: "Conv"\n')
+        self.refused("quant.cfg: every layer that can be quantised is skipped: nothing is left to do",
+                     *self.quantize("--cfg", "quant.cfg"))  # fmt: skip
+
     def test_cfg(self):
         cfg = self.folder / "quant.cfg"
         cfg.write_text('batch_num: 1\nskip_layers: "conv1"\n')

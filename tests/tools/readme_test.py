@@ -75,7 +75,7 @@ class Readme(DriverTest):
 
     def test_the_commands_of_the_table_exist(self):
         table = README.split("## What it does")[1].split("\n## ")[0]
-        names = re.findall(r"`lathe ([a-z]+)[^`]*`", table)
+        names = re.findall(r"`lathe ([a-z-]+)[^`]*`", table)
         self.assertGreaterEqual(len(set(names)), 8)
         there = self.done("--help")
         self.assertEqual(set(re.findall(r"^  ([a-z-]+) {3,}", there.split("Subcommands:")[1], re.MULTILINE)), set(names))

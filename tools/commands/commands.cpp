@@ -4,10 +4,12 @@ namespace lathe::tools {
 
 void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddQuantizeCommand(app, global);
+  AddAutoCommand(app, global);
   AddConfigCommand(app, global);
   AddBalanceCommand(app, global);
   AddCalibrateCommand(app, global);
   AddSaveCommand(app, global);
+  AddKvCacheCommand(app, global);
   AddRunCommand(app, global);
   AddCompareCommand(app, global);
   AddInspectCommand(app, global);

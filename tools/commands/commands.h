@@ -6,12 +6,14 @@
 namespace lathe::tools {
 
 // Each adds its subcommand to the program. Its callback sets GlobalOptions::run.
+void AddAutoCommand(CLI::App& app, GlobalOptions& global);
 void AddBalanceCommand(CLI::App& app, GlobalOptions& global);
 void AddCalibrateCommand(CLI::App& app, GlobalOptions& global);
 void AddCompareCommand(CLI::App& app, GlobalOptions& global);
 void AddConfigCommand(CLI::App& app, GlobalOptions& global);
 void AddExplainCommand(CLI::App& app, GlobalOptions& global);
 void AddInspectCommand(CLI::App& app, GlobalOptions& global);
+void AddKvCacheCommand(CLI::App& app, GlobalOptions& global);
 void AddOptCommand(CLI::App& app, GlobalOptions& global);
 void AddPassesCommand(CLI::App& app, GlobalOptions& global);
 void AddQuantizeCommand(CLI::App& app, GlobalOptions& global);

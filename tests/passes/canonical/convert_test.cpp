@@ -104,6 +104,23 @@ TEST(ConvertMatMulAdd, EitherOperandOfAdd) {
   }
 }
 
+TEST(ConvertMatMulAdd, EitherOperandOfSub) {
+  for (const bool first : {true, false}) {
+    Net net;
+    ir::Value* product =
+        net.Op("MatMul", "product", {net.Matrix("x", "n", 3), net.Init("w", {3, 4})});
+    ir::Value* bias = net.Init("b", {4});
+    net.Output(net.Op(
+        "Sub", "y",
+        first ? std::vector<ir::Value*>{product, bias} : std::vector<ir::Value*>{bias, product}));
+    EXPECT_TRUE(RunPass(net.model(), "convert-matmul-add").changed);
+    EXPECT_EQ(Listing(net.graph()), "y = Gemm(x, w, b)\nreturn y\n");
+    const ir::Node& gemm = *net.graph().first_node();
+    EXPECT_EQ(gemm.FloatAttribute("alpha", 1.0f), first ? 1.0f : -1.0f);
+    EXPECT_EQ(gemm.FloatAttribute("beta", 1.0f), first ? -1.0f : 1.0f);
+  }
+}
+
 TEST(ConvertMatMulAdd, AComputedBiasOfTheSameSymbol) {
   Net net;
   ir::Value* product =

@@ -398,6 +398,15 @@ TEST(MergeSlices, Refuses) {
   ExpectRefused(computed, "merge-slices", "not merged with 'a': what they cut is not known");
 }
 
+TEST(MergeSlices, RefusesToGoBackFromTheLargestEnd) {
+  for (const int64_t end : {INT64_MAX, int64_t{INT32_MAX}}) {
+    Net net;
+    ir::Value* a = net.Slice("a", net.Input("x", {10}), {-1}, {end}, {0}, {-2});
+    net.Output(net.Slice("y", a, {0}, {3}, {0}, {1}));
+    ExpectRefused(net, "merge-slices", "not merged with 'a': what they cut is not known");
+  }
+}
+
 TEST(MergePads, AddsAmounts) {
   Net net;
   ir::Value* a = net.Pad("a", net.Input("x", {2, 3}), {1, 0, 0, 2});
@@ -432,6 +441,27 @@ TEST(MergeConcats, FlattensATree) {
   net.Output(net.Op("Concat", "y", {b, p}, {{"axis", int64_t{1}}}));
   const ir::Node& y = Merged(net, "merge-concats", 2, "y = Concat(r, p, q, p)\nreturn y\n");
   EXPECT_EQ(net.model().OriginNames(y.origin()).size(), 3u);
+}
+
+TEST(MergeConcats, OperandsWithoutElementsGo) {
+  Net net;
+  ir::Value* p = net.Input("p", {2, 3});
+  ir::Value* e = net.Input("e", {2, 0});
+  ir::Value* a = net.Op("Concat", "a", {e, p}, {{"axis", int64_t{1}}});
+  net.Output(net.Op("Concat", "y", {e, a, e, net.Input("q", {2, 1})}, {{"axis", int64_t{-1}}}));
+  Merged(net, "merge-concats", 1, "y = Concat(p, q)\nreturn y\n");
+
+  Net only;
+  ir::Value* empty = only.Input("e", {2, 0});
+  only.Output(only.Op("Concat", "y", {empty, empty, empty}, {{"axis", int64_t{1}}}));
+  EXPECT_TRUE(RunPass(only.model(), "merge-concats").changed);
+  EXPECT_EQ(Listing(only.graph()), "y = Concat(e)\nreturn y\n");
+  EXPECT_FALSE(RunPass(only.model(), "merge-concats").changed);
+
+  Net other;
+  ir::Value* wide = other.Input("e", {0, 3});
+  other.Output(other.Op("Concat", "y", {wide, wide}, {{"axis", int64_t{1}}}));
+  EXPECT_FALSE(RunPass(other.model(), "merge-concats").changed);
 }
 
 TEST(MergeConcats, Refuses) {

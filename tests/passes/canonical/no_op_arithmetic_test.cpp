@@ -146,6 +146,49 @@ constexpr NoOpCase kArithmetic[] = {
      }},
 };
 
+constexpr NoOpCase kNeutral[] = {
+    {"MaxOfTheLowest", "eliminate-nop-arithmetic", true,
+     [](Net& net) {
+       return net.One("Max", {net.x, net.Scalar(-kInfinity)});
+     }},
+    {"MaxOfTheLowestFloat", "eliminate-nop-arithmetic", false,
+     [](Net& net) {
+       return net.One("Max", {net.x, net.Scalar(std::numeric_limits<float>::lowest())});
+     }},
+    {"MinOfTheHighest", "eliminate-nop-arithmetic", true,
+     [](Net& net) {
+       return net.One("Min", {net.Scalar(kInfinity), net.x});
+     }},
+    {"MinOfTheLowest", "eliminate-nop-arithmetic", false,
+     [](Net& net) {
+       return net.One("Min", {net.Scalar(-kInfinity), net.x});
+     }},
+    {"BitsAndThemselves", "eliminate-nop-arithmetic", true,
+     [](Net& net) {
+       ir::Value* bits = net.Typed(ElementType::kInt32, "i");
+       return net.One("BitwiseAnd", {bits, bits});
+     }},
+    {"BitsExclusiveOrThemselves", "eliminate-nop-arithmetic", false,
+     [](Net& net) {
+       ir::Value* bits = net.Typed(ElementType::kInt32, "i");
+       return net.One("BitwiseXor", {bits, bits});
+     }},
+    {"LeaksAll", "eliminate-nop-arithmetic", true,
+     [](Net& net) {
+       return net.One("LeakyRelu", {net.x}, {{"alpha", 1.0f}});
+     }},
+    {"LeaksByDefault", "eliminate-nop-arithmetic", false,
+     [](Net& net) { return net.One("LeakyRelu", {net.x}); }},
+    {"SlopesOfOne", "eliminate-nop-arithmetic", true,
+     [](Net& net) {
+       return net.One("PRelu", {net.x, net.Floats({1, 1, 1, 1, 1})});
+     }},
+    {"SlopesOfAlmostOne", "eliminate-nop-arithmetic", false,
+     [](Net& net) {
+       return net.One("PRelu", {net.x, net.Floats({1, 1, 1, 1, 0.5})});
+     }},
+};
+
 constexpr NoOpCase kLogic[] = {
     {"AndTrue", "eliminate-nop-logic", true,
      [](Net& net) {
@@ -216,37 +259,10 @@ constexpr NoOpCase kLogic[] = {
      }},
 };
 
-constexpr NoOpCase kClip[] = {
-    {"ClipWithoutBounds", "eliminate-nop-clip", true,
-     [](Net& net) { return net.One("Clip", {net.x}); }},
-    {"ClipToInfinity", "eliminate-nop-clip", true,
-     [](Net& net) {
-       return net.One("Clip", {net.x, net.Scalar(-kInfinity), net.Scalar(kInfinity)});
-     }},
-    {"ClipWithMinimum", "eliminate-nop-clip", false,
-     [](Net& net) {
-       return net.One("Clip", {net.x, net.Scalar(0)});
-     }},
-    {"ClipToTheLargestFloat", "eliminate-nop-clip", false,
-     [](Net& net) {
-       return net.One("Clip", {net.x, nullptr, net.Scalar(std::numeric_limits<float>::max())});
-     }},
-    {"ClipOfBytesToTheirRange", "eliminate-nop-clip", true,
-     [](Net& net) {
-       return net.One("Clip", {net.Typed(ElementType::kInt8, "i"), net.Const<int8_t>({}, {-128}),
-                               net.Const<int8_t>({}, {127})});
-     }},
-    {"ClipBeforeOperatorSet11", "eliminate-nop-clip", false,
-     [](Net& net) {
-       net.SetOpset(10);
-       return net.One("Clip", {net.x});
-     }},
-};
-
 INSTANTIATE_TEST_SUITE_P(Cast, ArithmeticNoOps, testing::ValuesIn(kCast), NameOf);
 INSTANTIATE_TEST_SUITE_P(Arithmetic, ArithmeticNoOps, testing::ValuesIn(kArithmetic), NameOf);
+INSTANTIATE_TEST_SUITE_P(Neutral, ArithmeticNoOps, testing::ValuesIn(kNeutral), NameOf);
 INSTANTIATE_TEST_SUITE_P(Logic, ArithmeticNoOps, testing::ValuesIn(kLogic), NameOf);
-INSTANTIATE_TEST_SUITE_P(Clip, ArithmeticNoOps, testing::ValuesIn(kClip), NameOf);
 
 TEST(NopArithmetic, ZeroIsAddedToWhatIsNeverNegativeZero) {
   for (const std::string inner : {"Abs", "Exp", "Sigmoid", "Tanh", "Neg"}) {

@@ -174,7 +174,7 @@ constexpr NoOpCase kSlice[] = {
      }},
     {"SliceWithStepTwo", "eliminate-nop-slice", false,
      [](Net& net) {
-       return net.One("Slice", {net.x, net.Integers({0}), net.Integers({kMost}), net.Integers({2}),
+       return net.One("Slice", {net.x, net.Integers({0}), net.Integers({kMost}), net.Integers({3}),
                                 net.Integers({2})});
      }},
     {"SliceBackwards", "eliminate-nop-slice", false,

@@ -112,6 +112,18 @@ TEST(IntegerRefusals, WindowThatDoesNotFit) {
       << CompileError(graph);
 }
 
+TEST(IntegerRefusals, OperandThatRecurrentLayersDoNotHave) {
+  GraphBuilder graph;
+  ir::Value& x = graph.Input("x", {2, 1, 3});
+  ir::Value& peepholes =
+      graph.Constant("p", ir::Tensor::Of({1, 3}, std::vector<float>{1.0f, 2.0f, 3.0f}));
+  graph.Output(graph.Node("BasicGRUInplaceFillWindowCache", "g",
+                          {&x, &Weights(graph, {1, 3, 3}), &Weights(graph, {1, 3, 1}), nullptr,
+                           nullptr, nullptr, &peepholes, nullptr},
+                          {{"quant_scale_x", 1.0f}, {"quant_scale_h", 1.0f}}));
+  EXPECT_EQ(CompileError(graph), "node 'g': operand 6 ('p') is not executed");
+}
+
 TEST(IntegerNotes, SumsBeyond32BitsAreTold) {
   GraphBuilder graph;
   ir::Value& q = Quant(graph, graph.Input("x", {1, 600}), 0.0f, "INT16");

@@ -7,6 +7,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "slow_recurrent.h"
+
 namespace lathe::test {
 namespace {
 
@@ -67,6 +69,12 @@ class Evaluator {
     if (tensor.element_type() == ir::ElementType::kUint64) {
       const auto words = *tensor.Values<uint64_t>();
       for (const uint64_t word : words) value.integers.push_back(std::bit_cast<int64_t>(word));
+    } else if (tensor.element_type() == ir::ElementType::kInt4) {
+      const ir::TensorBytes bytes = *tensor.Read();
+      for (int64_t i = 0; i < value.size(); ++i) {
+        const auto byte = std::to_integer<uint8_t>(bytes.bytes()[static_cast<size_t>(i / 2)]);
+        value.integers.push_back(Nibble(byte, i));
+      }
     } else if (ir::IsFloatingPoint(tensor.element_type())) {
       value.floats = *tensor.ValuesAsFloat();
     } else {
@@ -80,15 +88,6 @@ class Evaluator {
   }
   static bool Has(const ir::Node& node, size_t i) { return node.input(i) != nullptr; }
 
-  static int64_t QuantizeOne(float x, float scale, int64_t offset, int64_t low, int64_t high) {
-    const float scaled = x * scale;
-    if (std::isnan(scaled)) return low;
-    const double rounded =
-        std::nearbyint(static_cast<double>(scaled)) + static_cast<double>(offset);
-    return static_cast<int64_t>(
-        std::clamp(rounded, static_cast<double>(low), static_cast<double>(high)));
-  }
-
   SlowValue Node(const ir::Node& node) {
     const std::string op(node.op_text());
     if (op == "AscendQuant") return Quant(node);
@@ -96,7 +95,8 @@ class Evaluator {
     if (op == "AscendAntiQuant") return AntiQuant(node);
     if (op == "Conv") return Conv(node);
     if (op == "ConvTranspose") return ConvTranspose(node);
-    if (op == "Gemm" || op == "MatMul") return Matrix(node);
+    if (op == "Gemm") return Gemm(node);
+    if (op == "MatMul") return MatMul(node);
     if (op == "AveragePool" || op == "MaxPool" || op == "GlobalAveragePool") return Pool(node);
     if (op == "Pad") return Pad(node);
     if (op == "Concat") return Concat(node);
@@ -133,14 +133,18 @@ class Evaluator {
     const SlowValue& x = In(node, 0);
     const SlowValue& words = In(node, 1);
     SlowValue y{.dims = x.dims};
+    const ir::Node* layer = node.input(0)->producer();
+    const bool matrix = layer->Is("MatMul") || layer->Is("Add");
+    const bool half = node.IntAttribute("dtype", 0) == 1;
     bool shifted = false;
     for (const int64_t word : words.integers) shifted = shifted || ((word >> 32) & 255) != 0;
     for (int64_t i = 0; i < x.size(); ++i) {
-      const int64_t channel = words.integers.size() == 1 ? 0 : ChannelOf(x, i, false);
+      const int64_t channel = words.integers.size() == 1 ? 0 : ChannelOf(x, i, matrix);
       const int64_t word = words.integers[static_cast<size_t>(channel)];
       const float scale = std::bit_cast<float>(static_cast<uint32_t>(word));
       if (x.integers.empty()) {
-        y.floats.push_back(x.floats[static_cast<size_t>(i)] * scale);
+        const float result = x.floats[static_cast<size_t>(i)] * scale;
+        y.floats.push_back(half ? RoundToHalf(result) : result);
         continue;
       }
       int64_t sum = Clip32(x.integers[static_cast<size_t>(i)]);
@@ -153,7 +157,7 @@ class Evaluator {
       float result = static_cast<float>(sum) * scale;
       if (shifted) result *= std::exp2(static_cast<float>(shift));
       if (node.IntAttribute("relu_flag", 0) != 0) result = result < 0 ? 0 : result;
-      y.floats.push_back(result);
+      y.floats.push_back(half ? RoundToHalf(result) : result);
     }
     return y;
   }
@@ -176,12 +180,28 @@ class Evaluator {
   // The dequant parameter's offset_w of a layer's channel.
   int64_t WeightOffset(const ir::Node& node, int64_t channel) {
     for (const ir::Use& use : node.output()->uses()) {
+      if (use.user()->Is("Add")) return WeightOffset(*use.user(), channel);
       if (!use.user()->Is("AscendDequant")) continue;
       const Ints& words = In(*use.user(), 1).integers;
       const int64_t word = words[words.size() == 1 ? 0 : static_cast<size_t>(channel)];
       return static_cast<int8_t>(static_cast<uint8_t>(word >> 40));
     }
     return 0;
+  }
+
+  // A layer's weights, `depth` of them along the axis of input channels, where bytes may hold two.
+  SlowValue Weights(const ir::Node& node, int64_t axis, int64_t depth) {
+    const SlowValue packed = In(node, 1);
+    const auto at = static_cast<size_t>(axis);
+    if (2 * packed.dims[at] != depth) return packed;
+    SlowValue w{.dims = packed.dims};
+    w.dims[at] = depth;
+    ForEach(w.dims, [&](Ints index) {
+      const int64_t k = index[at];
+      index[at] /= 2;
+      w.integers.push_back(Nibble(packed.integers[static_cast<size_t>(At(packed.dims, index))], k));
+    });
+    return w;
   }
 
   int64_t BiasOf(const ir::Node& node, int64_t channel) {
@@ -192,7 +212,7 @@ class Evaluator {
 
   SlowValue Conv(const ir::Node& node) {
     const SlowValue& x = In(node, 0);
-    const SlowValue& w = In(node, 1);
+    const SlowValue w = Weights(node, 1, x.dims[1] / node.IntAttribute("group", 1));
     const size_t axes = x.dims.size() - 2;
     const Ints strides = Attribute(node, "strides", axes, 1);
     const Ints dilations = Attribute(node, "dilations", axes, 1);
@@ -223,14 +243,14 @@ class Evaluator {
         sum += (x.integers[static_cast<size_t>(place)] - x.offset) *
                (w.integers[static_cast<size_t>(At(w.dims, at))] - offset_w);
       });
-      y.integers.push_back(Clip32(sum));
+      y.integers.push_back(sum);
     });
     return y;
   }
 
   SlowValue ConvTranspose(const ir::Node& node) {
     const SlowValue& x = In(node, 0);
-    const SlowValue& w = In(node, 1);
+    const SlowValue w = Weights(node, 0, x.dims[1]);
     const size_t axes = x.dims.size() - 2;
     const Ints strides = Attribute(node, "strides", axes, 1);
     const Ints dilations = Attribute(node, "dilations", axes, 1);
@@ -259,35 +279,72 @@ class Evaluator {
         const int64_t place = At(y.dims, out);
         if (place < 0) return;
         y.integers[static_cast<size_t>(place)] +=
-            q * w.integers[static_cast<size_t>(At(w.dims, at))];
+            q * (w.integers[static_cast<size_t>(At(w.dims, at))] - WeightOffset(node, out[1]));
       });
     });
     for (int64_t i = 0; i < y.size(); ++i) {
       auto& sum = y.integers[static_cast<size_t>(i)];
-      sum = Clip32(sum + BiasOf(node, ChannelOf(y, i, false)));
+      sum += BiasOf(node, ChannelOf(y, i, false));
     }
     return y;
   }
 
-  SlowValue Matrix(const ir::Node& node) {
+  // What broadcasting reads of an operand of these dims at an index of the result, both counted
+  // from the last axis.
+  static Ints Broadcast(const Ints& dims, const Ints& index) {
+    Ints in(index.end() - static_cast<std::ptrdiff_t>(dims.size()), index.end());
+    for (size_t i = 0; i < in.size(); ++i) in[i] = dims[i] == 1 ? 0 : in[i];
+    return in;
+  }
+
+  SlowValue Gemm(const ir::Node& node) {
     const SlowValue& x = In(node, 0);
-    const SlowValue& w = In(node, 1);
     const bool transposed = node.IntAttribute("transB", 0) != 0;
-    const int64_t depth = x.dims.back();
-    const int64_t columns = w.dims[transposed ? 0 : 1];
-    SlowValue y{.dims = x.dims};
-    y.dims.back() = columns;
-    for (int64_t row = 0; row < x.size() / depth; ++row) {
-      for (int64_t c = 0; c < columns; ++c) {
-        int64_t sum = BiasOf(node, c);
-        for (int64_t k = 0; k < depth; ++k) {
-          const int64_t at = transposed ? c * depth + k : k * columns + c;
-          sum += (x.integers[static_cast<size_t>(row * depth + k)] - x.offset) *
-                 w.integers[static_cast<size_t>(at)];
-        }
-        y.integers.push_back(Clip32(sum));
+    const SlowValue w = Weights(node, transposed ? 1 : 0, x.dims[1]);
+    SlowValue y{.dims = {x.dims[0], w.dims[transposed ? 0 : 1]}};
+    ForEach(y.dims, [&](const Ints& out) {
+      int64_t sum = 0;
+      if (Has(node, 2)) {
+        const SlowValue& bias = In(node, 2);
+        sum = bias.integers[static_cast<size_t>(At(bias.dims, Broadcast(bias.dims, out)))];
       }
+      for (int64_t k = 0; k < x.dims[1]; ++k) {
+        const int64_t at = At(w.dims, transposed ? Ints{out[1], k} : Ints{k, out[1]});
+        sum += (x.integers[static_cast<size_t>(At(x.dims, {out[0], k}))] - x.offset) *
+               (w.integers[static_cast<size_t>(at)] - WeightOffset(node, out[1]));
+      }
+      y.integers.push_back(sum);
+    });
+    return y;
+  }
+
+  SlowValue MatMul(const ir::Node& node) {
+    SlowValue x = In(node, 0);
+    const bool vector = x.dims.size() == 1;
+    if (vector) x.dims.insert(x.dims.begin(), 1);
+    const int64_t depth = x.dims.back();
+    const SlowValue w = Weights(node, static_cast<int64_t>(In(node, 1).dims.size()) - 2, depth);
+    SlowValue y{.dims = x.dims.size() > w.dims.size() ? x.dims : w.dims};
+    const size_t rank = y.dims.size();
+    for (size_t i = 1; i <= rank; ++i) {
+      const int64_t a = i > x.dims.size() ? 1 : x.dims[x.dims.size() - i];
+      const int64_t b = i > w.dims.size() ? 1 : w.dims[w.dims.size() - i];
+      y.dims[rank - i] = i == 1 ? b : i == 2 ? a : std::max(a, b);
     }
+    ForEach(y.dims, [&](const Ints& out) {
+      Ints from_x = out, from_w = out;
+      int64_t sum = 0;
+      for (int64_t k = 0; k < depth; ++k) {
+        from_x[rank - 1] = k;
+        from_w[rank - 2] = k;
+        const int64_t x_at = At(x.dims, Broadcast(x.dims, from_x));
+        const int64_t w_at = At(w.dims, Broadcast(w.dims, from_w));
+        sum += (x.integers[static_cast<size_t>(x_at)] - x.offset) *
+               (w.integers[static_cast<size_t>(w_at)] - WeightOffset(node, out.back()));
+      }
+      y.integers.push_back(sum);
+    });
+    if (vector) y.dims.erase(y.dims.end() - 2);
     return y;
   }
 
@@ -422,14 +479,12 @@ class Evaluator {
         a.dims.size() > b.dims.size() || (a.dims.size() == b.dims.size() && a.size() >= b.size());
     SlowValue y{.dims = first ? a.dims : b.dims};
     const auto element = [&](const SlowValue& x, const Ints& out) {
-      Ints in(out.end() - static_cast<std::ptrdiff_t>(x.dims.size()), out.end());
-      for (size_t i = 0; i < in.size(); ++i) in[i] = x.dims[i] == 1 ? 0 : in[i];
-      return static_cast<size_t>(At(x.dims, in));
+      return static_cast<size_t>(At(x.dims, Broadcast(x.dims, out)));
     };
     ForEach(y.dims, [&](const Ints& out) {
       const size_t i = element(a, out), j = element(b, out);
       if (!a.integers.empty()) {
-        y.integers.push_back(Clip32(a.integers[i] + b.integers[j]));
+        y.integers.push_back(a.integers[i] + b.integers[j]);
       } else if (node.Is("Add")) {
         y.floats.push_back(a.floats[i] + b.floats[j]);
       } else {
@@ -454,79 +509,12 @@ class Evaluator {
     return y;
   }
 
-  static float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
-
-  // Forward, one direction, no lengths: what the goldens have.
   void Recurrent(const ir::Node& node) {
-    const bool lstm = node.Is("BasicLSTMInplaceFillWindowCache");
-    const size_t gates = lstm ? 4 : 3;
-    const SlowValue& x = In(node, 0);
-    const SlowValue& w = In(node, 1);
-    const SlowValue& r = In(node, 2);
-    const Ints& bias = In(node, lstm ? 5 : 4).integers;
-    const Ints& words = In(node, lstm ? 8 : 7).integers;
-    const auto hidden = static_cast<size_t>(r.dims[2]);
-    const auto inputs = static_cast<size_t>(x.dims[2]);
-    const size_t columns = gates * hidden;
-    const auto quantize = [&](float value, const char* scale, const char* offset_name) {
-      const auto offset = static_cast<int64_t>(node.FloatAttribute(offset_name, 0));
-      return QuantizeOne(value, node.FloatAttribute(scale, 0), offset, -128, 127) - offset;
-    };
-    const auto scale = [&](size_t i) {
-      return std::bit_cast<float>(static_cast<uint32_t>(words[i]));
-    };
-    SlowValue y{.dims = {x.dims[0], 1, x.dims[1], r.dims[2]}};
-    y.floats.resize(static_cast<size_t>(y.size()));
-    for (int64_t sample = 0; sample < x.dims[1]; ++sample) {
-      const auto first = static_cast<size_t>(sample) * hidden;
-      std::vector<float> h(hidden), c(hidden);
-      for (size_t k = 0; k < hidden; ++k) {
-        // The initial state is quantised as a whole.
-        h[k] = static_cast<float>(
-                   quantize(In(node, 3).floats[first + k], "quant_scale_h", "quant_offset_h")) *
-               (1.0f / node.FloatAttribute("quant_scale_h", 0));
-        if (lstm) c[k] = In(node, 4).floats[first + k];
-      }
-      for (int64_t t = 0; t < x.dims[0]; ++t) {
-        std::vector<float> from_x(columns), from_h(columns);
-        for (size_t g = 0; g < columns; ++g) {
-          int64_t sum = bias[g];
-          for (size_t k = 0; k < inputs; ++k) {
-            const auto at = static_cast<size_t>(t * x.dims[1] + sample) * inputs + k;
-            sum += quantize(x.floats[at], "quant_scale_x", "quant_offset_x") *
-                   w.integers[g * inputs + k];
-          }
-          from_x[g] = static_cast<float>(sum) * scale(g);
-          const bool integers = options_.quantize_hidden || t == 0;
-          double h_sum = static_cast<double>(bias[columns + g]);
-          for (size_t k = 0; k < hidden; ++k) {
-            const double each =
-                integers ? static_cast<double>(quantize(h[k], "quant_scale_h", "quant_offset_h"))
-                         : static_cast<double>(h[k]) *
-                               static_cast<double>(node.FloatAttribute("quant_scale_h", 0));
-            h_sum += each * static_cast<double>(r.integers[g * hidden + k]);
-          }
-          from_h[g] = static_cast<float>(h_sum) * scale(columns + g);
-        }
-        for (size_t k = 0; k < hidden; ++k) {
-          if (lstm) {
-            const auto gate = [&](size_t g) {
-              return from_x[g * hidden + k] + from_h[g * hidden + k];
-            };
-            const float i = Sigmoid(gate(0)), o = Sigmoid(gate(1)), f = Sigmoid(gate(2));
-            c[k] = f * c[k] + i * std::tanh(gate(3));
-            h[k] = o * std::tanh(c[k]);
-          } else {
-            const float z = Sigmoid(from_x[k] + from_h[k]);
-            const float reset = Sigmoid(from_x[hidden + k] + from_h[hidden + k]);
-            const float n = std::tanh(from_x[2 * hidden + k] + reset * from_h[2 * hidden + k]);
-            h[k] = (1.0f - z) * n + z * h[k];
-          }
-          y.floats[static_cast<size_t>(t * x.dims[1] + sample) * hidden + k] = h[k];
-        }
-      }
+    const auto input = [&](size_t i) { return Has(node, i) ? &In(node, i) : nullptr; };
+    const std::vector<SlowValue> results = EvaluateRecurrent(node, input, options_);
+    for (size_t i = 0; i < node.num_outputs(); ++i) {
+      values_[std::string(node.output(i)->name_text())] = results.at(i);
     }
-    values_[std::string(node.output(0)->name_text())] = std::move(y);
   }
 
   std::map<std::string, SlowValue> values_;
@@ -534,6 +522,20 @@ class Evaluator {
 };
 
 }  // namespace
+
+float RoundToHalf(float x) {
+  if (!std::isfinite(x)) return x;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  // 11 bits of precision; the smallest step is 2^-24.
+  const double step = std::ldexp(1.0, std::max(exponent - 11, -24));
+  const double rounded = std::nearbyint(static_cast<double>(x) / step) * step;
+  constexpr double kLargest = 65504;
+  if (std::abs(rounded) > kLargest) {
+    return std::copysign(std::numeric_limits<float>::infinity(), x);
+  }
+  return static_cast<float>(rounded);
+}
 
 std::map<std::string, SlowValue> EvaluateSlowly(const ir::Model& model,
                                                 std::map<std::string, SlowValue> inputs,

@@ -32,6 +32,9 @@ struct SlowOptions {
   bool quantize_hidden = true;
 };
 
+// To the nearest float16, ties to even.
+float RoundToHalf(float x);
+
 // All named values of the main graph. Throws std::runtime_error on what it does not know.
 std::map<std::string, SlowValue> EvaluateSlowly(const ir::Model& model,
                                                 std::map<std::string, SlowValue> inputs,

@@ -1,0 +1,153 @@
+#include "lathe/flows/kv_observer.h"
+
+#include <algorithm>
+
+#include "lathe/flows/tap_values.h"
+
+namespace lathe::flows {
+namespace {
+
+// Pieces of this many values keep all threads busy and cost little to hand out.
+constexpr size_t kPiece = size_t{1} << 16;
+// Below this many values of a channel the values are smaller than the histogram of their search.
+constexpr uint64_t kMostKept = uint64_t{1} << 18;
+
+Status FirstError(const std::vector<Status>& statuses) {
+  const auto failed = std::ranges::find_if(statuses, [](const Status& each) { return !each.ok(); });
+  return failed == statuses.end() ? OkStatus() : *failed;
+}
+
+// What observers say of data that cannot be quantised.
+Status InOutput(Status status) {
+  if (!absl::IsOutOfRange(status)) return status;
+  return InvalidInput("its output: {}", std::string(status.message()));
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<quant::IfmrObserver>> KvObserver::CreateIfmr(uint64_t count) const {
+  const auto& ifmr = std::get<quant::IfmrParameters>(layer_.activation.algorithm);
+  return quant::IfmrObserver::Create({.max_percentile = ifmr.max_percentile,
+                                      .min_percentile = ifmr.min_percentile,
+                                      .search_range_start = ifmr.search_range[0],
+                                      .search_range_end = ifmr.search_range[1],
+                                      .search_step = ifmr.search_step,
+                                      .asymmetric = asymmetric_},
+                                     count);
+}
+
+Status KvObserver::CreateSearches(size_t count, size_t values_each) {
+  const uint64_t expected = uint64_t{values_each} * static_cast<uint64_t>(batch_num_);
+  const auto* hfmg = std::get_if<quant::HfmgParameters>(&layer_.activation.algorithm);
+  keeps_values_ = hfmg == nullptr && layer_.per_channel && expected < kMostKept;
+  searches_.resize(count);
+  if (keeps_values_) return OkStatus();
+  for (Search& search : searches_) {
+    if (hfmg != nullptr) {
+      LATHE_ASSIGN_OR_RETURN(search.hfmg,
+                             quant::HfmgObserver::Create(
+                                 {.num_of_bins = hfmg->num_of_bins, .asymmetric = asymmetric_}));
+    } else {
+      LATHE_ASSIGN_OR_RETURN(search.ifmr, CreateIfmr(expected));
+    }
+  }
+  return OkStatus();
+}
+
+Status KvObserver::Observe(const eval::TensorView& view) {
+  std::vector<float> storage;
+  const auto values = TapValues(view, storage);
+  if (!values) {
+    return InvalidInput("its output is {}, only floats can be quantised",
+                        ir::ElementTypeName(view.element_type));
+  }
+  if (values->empty() || view.dims.empty()) return InvalidInput("its output has no elements");
+  const size_t channels = layer_.per_channel ? static_cast<size_t>(view.dims.back()) : 1;
+  if (searches_.empty()) {
+    LATHE_RETURN_IF_ERROR(CreateSearches(channels, values->size() / channels));
+  }
+  if (searches_.size() != channels) {
+    return InvalidInput("its output has {} channels, it had {} before", channels, searches_.size());
+  }
+  return InOutput(layer_.per_channel ? ObserveChannels(*values) : ObserveTensor(*values));
+}
+
+Status KvObserver::ObserveTensor(std::span<const float> values) {
+  Search& search = searches_.front();
+  if (search.hfmg) return search.hfmg->Observe(values);
+  const size_t pieces = (values.size() + kPiece - 1) / kPiece;
+  std::vector<Status> statuses(pieces);
+  context_.pool().ParallelFor(pieces, [&](size_t i, int thread) {
+    const auto piece = values.subspan(i * kPiece, std::min(kPiece, values.size() - i * kPiece));
+    statuses[i] = search.ifmr->Observe(piece, context_.scratch(thread));
+  });
+  return FirstError(statuses);
+}
+
+Status KvObserver::ObserveChannels(std::span<const float> values) {
+  const size_t channels = searches_.size();
+  std::vector<Status> statuses(channels);
+  context_.pool().ParallelFor(channels, [&](size_t channel, int thread) {
+    Search& search = searches_[channel];
+    if (search.decided) return;
+    if (keeps_values_) {
+      for (size_t i = channel; i < values.size(); i += channels) search.kept.push_back(values[i]);
+      return;
+    }
+    std::vector<float> column(values.size() / channels);
+    for (size_t i = 0; i < column.size(); ++i) column[i] = values[i * channels + channel];
+    statuses[channel] = search.hfmg ? search.hfmg->Observe(column)
+                                    : search.ifmr->Observe(column, context_.scratch(thread));
+  });
+  return FirstError(statuses);
+}
+
+StatusOr<quant::AffineParams> KvObserver::SearchKept(const Search& search,
+                                                     quant::IfmrScratch& scratch) const {
+  LATHE_ASSIGN_OR_RETURN(const auto ifmr, CreateIfmr(search.kept.size()));
+  for (bool done = false; !done;) {
+    LATHE_RETURN_IF_ERROR(ifmr->Observe(search.kept, scratch));
+    LATHE_ASSIGN_OR_RETURN(done, ifmr->FinishPass());
+  }
+  return ifmr->result().params;
+}
+
+Status KvObserver::Finish(Search& search, quant::IfmrScratch& scratch) const {
+  if (keeps_values_) {
+    LATHE_ASSIGN_OR_RETURN(search.params, SearchKept(search, scratch));
+  } else if (search.hfmg) {
+    LATHE_ASSIGN_OR_RETURN(const quant::ActivationRange range, search.hfmg->Finish());
+    search.params = range.params;
+  } else {
+    LATHE_ASSIGN_OR_RETURN(const bool done, search.ifmr->FinishPass());
+    if (!done) return OkStatus();
+    search.params = search.ifmr->result().params;
+  }
+  search.decided = true;
+  search.kept = {};
+  search.ifmr.reset();
+  search.hfmg.reset();
+  return OkStatus();
+}
+
+Status KvObserver::FinishPass() {
+  std::vector<Status> statuses(searches_.size());
+  context_.pool().ParallelFor(searches_.size(), [&](size_t i, int thread) {
+    if (!searches_[i].decided) statuses[i] = Finish(searches_[i], context_.scratch(thread));
+  });
+  LATHE_RETURN_IF_ERROR(InOutput(FirstError(statuses)));
+  if (searches_.empty()) return InvalidInput("its output was never computed");
+  decided_ = std::ranges::all_of(searches_, &Search::decided);
+  return OkStatus();
+}
+
+quant::KvCacheRecord KvObserver::factors() const {
+  quant::KvCacheRecord factors;
+  for (const Search& search : searches_) {
+    factors.scale.push_back(search.params.scale);
+    factors.offset.push_back(search.params.offset);
+  }
+  return factors;
+}
+
+}  // namespace lathe::flows

@@ -1,0 +1,27 @@
+#include "lathe/flows/stage_result.h"
+
+#include "lathe/backends/config/ptq_json.h"
+#include "lathe/backends/config/record.h"
+#include "lathe/backends/onnx/export.h"
+
+namespace lathe::flows {
+namespace {
+
+Status StageText(AtomicFileSet& files, const std::string& path, std::string_view text) {
+  LATHE_ASSIGN_OR_RETURN(AtomicFileSet::File * file, files.Add(path));
+  return file->Append(text);
+}
+
+}  // namespace
+
+Status StageResult(SavedModels& saved, const quant::Record& record, const quant::PtqConfig& config,
+                   const OutputPaths& paths, AtomicFileSet& files) {
+  LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved.deploy, paths.deploy, &files));
+  saved.deploy.reset();
+  LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved.fake_quant, paths.fake_quant, &files));
+  LATHE_RETURN_IF_ERROR(StageText(files, paths.record, backends::WriteRecord(record)));
+  LATHE_ASSIGN_OR_RETURN(const std::string json, backends::WritePtqJson(config));
+  return StageText(files, paths.config, json);
+}
+
+}  // namespace lathe::flows

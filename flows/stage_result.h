@@ -1,0 +1,17 @@
+// The four files of a quantised network.
+#pragma once
+
+#include "lathe/flows/output_paths.h"
+#include "lathe/flows/save_model.h"
+#include "lathe/quant/config/ptq_config.h"
+#include "lathe/quant/config/record.h"
+#include "lathe/support/atomic_file.h"
+
+namespace lathe::flows {
+
+// Adds deploy model, fake-quant model, record and configuration to `files`. The deploy model is let
+// go when it is staged: both at once would be the peak of a job.
+Status StageResult(SavedModels& saved, const quant::Record& record, const quant::PtqConfig& config,
+                   const OutputPaths& paths, AtomicFileSet& files);
+
+}  // namespace lathe::flows
