@@ -3,29 +3,14 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <mutex>
-#include <set>
 #include <unistd.h>
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "lathe/support/mapped_pages.h"
+
 namespace lathe {
-namespace {
-
-// What is mapped: begin and size.
-struct Mappings {
-  std::mutex mutex;
-  std::set<std::pair<void*, uint64_t>> ranges;
-};
-
-Mappings& AllMappings() {
-  // Never destroyed: a file may be closed after all statics are.
-  static Mappings& mappings = *new Mappings;
-  return mappings;
-}
-
-}  // namespace
 
 StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   const auto fail = [&](std::string_view what) {
@@ -48,30 +33,17 @@ StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& 
       return fail(fmt::format("cannot map: {}", reason));
     }
   }
-  if (data != nullptr) {
-    Mappings& all = AllMappings();
-    const std::lock_guard lock(all.mutex);
-    all.ranges.emplace(const_cast<void*>(data), size);
-  }
+  if (data != nullptr) AddMapping(static_cast<const std::byte*>(data), size);
   return std::shared_ptr<const MappedFile>(
       new MappedFile(path, descriptor, static_cast<const std::byte*>(data), size));
 }
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) {
-    void* const data = const_cast<std::byte*>(data_);
-    Mappings& all = AllMappings();
-    const std::lock_guard lock(all.mutex);
-    all.ranges.erase({data, size_});
-    ::munmap(data, size_);
+    RemoveMapping(data_);
+    ::munmap(const_cast<std::byte*>(data_), size_);
   }
   ::close(descriptor_);
-}
-
-void MappedFile::EvictAll() {
-  Mappings& all = AllMappings();
-  const std::lock_guard lock(all.mutex);
-  for (const auto& [data, size] : all.ranges) ::madvise(data, size, MADV_DONTNEED);
 }
 
 StatusOr<std::span<const std::byte>> MappedFile::Range(uint64_t offset, uint64_t size) const {

@@ -20,10 +20,6 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  // Gives the pages of all mapped files back to the system, which reads them again when they are
-  // touched. May be called while others read. O(number of mapped files).
-  static void EvictAll();
-
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }
 

@@ -24,7 +24,7 @@
 #include "lathe/runtime/openvino/quantize_op.h"
 #include "lathe/runtime/openvino/share_constants.h"
 #include "lathe/runtime/openvino/tap_op.h"
-#include "lathe/support/mapped_file.h"
+#include "lathe/support/mapped_pages.h"
 
 namespace lathe::runtime {
 namespace {
@@ -132,14 +132,14 @@ std::shared_ptr<ov::Model> ReadMessage(const Prepared& prepared) {
   ShareConstants(*model, prepared.memory);
   MakeTopKStable(*model);
   // What stands in files was copied.
-  MappedFile::EvictAll();
+  EvictMappedPages();
   return model;
 }
 
 // A compiled model has its own layout of the weights: neither the file nor what compiling took is
 // needed to run it.
 void ReleaseUnusedMemory() {
-  MappedFile::EvictAll();
+  EvictMappedPages();
   ::malloc_trim(0);
 }
 

@@ -1,4 +1,4 @@
-#include "lathe/support/mapped_file.h"
+#include "lathe/support/mapped_pages.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,10 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include "lathe/support/mapped_file.h"
+
 namespace lathe {
 namespace {
 
-TEST(MappedFile, EvictedPagesAreReadAgain) {
+TEST(MappedPages, EvictedPagesAreReadAgain) {
   const std::string path = ::testing::TempDir() + "evicted_pages";
   const std::string content(1 << 20, 'a');
   std::ofstream(path) << content;
@@ -23,7 +25,7 @@ TEST(MappedFile, EvictedPagesAreReadAgain) {
            std::ranges::all_of(*bytes, [](std::byte b) { return b == std::byte{'a'}; });
   };
   EXPECT_TRUE(equal(**file));
-  MappedFile::EvictAll();
+  EvictMappedPages();
   EXPECT_TRUE(equal(**file));
   EXPECT_TRUE(equal(**other));
   std::filesystem::remove(path);
