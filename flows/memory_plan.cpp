@@ -1,7 +1,12 @@
 #include "lathe/flows/memory_plan.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <span>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <absl/container/flat_hash_set.h>
 
@@ -22,21 +27,18 @@ constexpr uint64_t kThread = 2'000'000;
 
 // What no estimate knows: padding, fragments between blocks.
 constexpr uint64_t kSlackPercent = 5;
+uint64_t WithSlack(uint64_t bytes) { return bytes + bytes / 100 * kSlackPercent; }
 
-// Bytes of constants: all, those of the layers to quantise, and the largest one.
-struct WeightBytes {
-  uint64_t all = 0;
-  uint64_t quantized = 0;
-  uint64_t largest = 0;
-  std::string largest_name;
+// Something that takes memory.
+struct Part {
+  std::string what;
+  uint64_t bytes = 0;
 };
 
-void Count(WeightBytes& weights, const ir::Tensor& tensor, std::string_view name) {
-  const uint64_t bytes = tensor.byte_size();
-  weights.all += bytes;
-  if (bytes <= weights.largest) return;
-  weights.largest = bytes;
-  weights.largest_name = name;
+uint64_t WithSlack(std::span<const Part> parts) {
+  uint64_t sum = 0;
+  for (const Part& part : parts) sum += part.bytes;
+  return WithSlack(sum);
 }
 
 uint64_t ConstantBytes(const ir::Use* use) {
@@ -45,52 +47,76 @@ uint64_t ConstantBytes(const ir::Use* use) {
   return tensor ? tensor.byte_size() : 0;
 }
 
-WeightBytes CountWeights(const ir::Model& model, std::span<const passes::QuantLayer> layers) {
-  WeightBytes weights;
+struct Weights {
+  uint64_t bytes = 0;
+  // The name of the largest.
+  std::string largest;
+};
+
+Weights CountWeights(const ir::Model& model) {
+  Weights weights;
+  uint64_t most = 0;
+  const auto count = [&](const ir::Tensor& tensor, std::string_view name) {
+    weights.bytes += tensor.byte_size();
+    if (tensor.byte_size() <= most) return;
+    most = tensor.byte_size();
+    weights.largest = name;
+  };
   for (const ir::Graph* graph : model.AllGraphs()) {
     for (const ir::Value* value : graph->initializers()) {
-      if (value->tensor()) Count(weights, value->tensor(), value->name_text());
+      if (value->tensor()) count(value->tensor(), value->name_text());
     }
     for (const ir::Node& node : graph->nodes()) {
       const ir::Tensor* tensor = node.Is("Constant") ? node.TensorAttribute("value") : nullptr;
-      if (tensor != nullptr) Count(weights, *tensor, node.display_name());
+      if (tensor != nullptr) count(*tensor, node.display_name());
     }
-  }
-  for (const passes::QuantLayer& layer : layers) {
-    weights.quantized += ConstantBytes(layer.weight) + ConstantBytes(layer.recurrence);
   }
   return weights;
 }
 
-// The extents of the largest of the first `count` batches.
-std::vector<std::vector<int64_t>> LargestBatch(const frontends::BatchSource& data, size_t count) {
-  std::vector<std::vector<int64_t>> largest;
-  double most = -1;
-  for (size_t i = 0; i < count; ++i) {
-    std::vector<std::vector<int64_t>> shapes = data.shapes(i);
-    double elements = 0;
-    for (const std::vector<int64_t>& dims : shapes) {
-      double product = 1;
-      for (const int64_t dim : dims) product *= static_cast<double>(dim);
-      elements += product;
-    }
-    if (elements <= most) continue;
-    most = elements;
-    largest = std::move(shapes);
+using Extents = std::vector<std::vector<int64_t>>;
+
+double Elements(const Extents& inputs) {
+  double sum = 0;
+  for (const std::vector<int64_t>& dims : inputs) {
+    double product = 1;
+    for (const int64_t dim : dims) product *= static_cast<double>(dim);
+    sum += product;
+  }
+  return sum;
+}
+
+// `largest`, or one of the first `count` batches that is larger.
+Extents LargestBatch(const frontends::BatchSource& data, size_t count, Extents largest) {
+  for (size_t i = 0; i < std::min(count, data.num_batches()); ++i) {
+    Extents inputs = data.shapes(i);
+    if (Elements(inputs) > Elements(largest)) largest = std::move(inputs);
   }
   return largest;
 }
 
 // A copy with the inputs' shapes fixed and all others inferred.
-StatusOr<std::unique_ptr<ir::Model>> WithShapes(const ir::Model& model,
-                                                std::vector<std::vector<int64_t>> shapes) {
+StatusOr<std::unique_ptr<ir::Model>> WithShapes(const ir::Model& model, const Extents& shapes) {
   std::unique_ptr<ir::Model> copy = model.Clone();
   ir::Rewriter rewriter(*copy);
+  const auto set = [&](ir::Value& value, const ir::Type& type) {
+    rewriter.SetType(value, copy->Intern(type));
+  };
   size_t fed = 0;
   for (ir::Value* input : copy->graph().inputs()) {
     if (input->tensor() || fed == shapes.size()) continue;
-    rewriter.SetType(
-        *input, copy->Intern(ir::Type::Tensor(input->type().element, std::move(shapes[fed++]))));
+    set(*input, ir::Type::Tensor(input->type().element, shapes[fed++]));
+  }
+  // A free dimension that the file declares would stay free.
+  for (ir::Graph* graph : copy->AllGraphs()) {
+    for (ir::Node& node : graph->nodes()) {
+      for (ir::Value* output : node.outputs()) {
+        if (output == nullptr || !output->type().is_tensor() || output->type().StaticShape()) {
+          continue;
+        }
+        set(*output, ir::Type::Tensor(output->type().element));
+      }
+    }
   }
   LATHE_RETURN_IF_ERROR(ir::InferShapes(rewriter, {.list_types = true}).status());
   return copy;
@@ -107,9 +133,8 @@ std::vector<passes::QuantLayer> ChosenLayers(const ir::Model& model,
   return layers;
 }
 
-// What the dearest observer of the job takes, and all of a thread's.
+// What the dearest observer of the job takes, and what it needs of each thread.
 struct Observers {
-  size_t count = 0;
   uint64_t each = 0;
   uint64_t thread = 0;
 };
@@ -125,7 +150,6 @@ Observers CountObservers(std::span<const passes::QuantLayer> layers,
     }
     const LayerObserver::Memory memory =
         LayerObserver::MemoryFor(*chosen, values * static_cast<uint64_t>(settings.batch_num));
-    observers.count += layer.is_recurrent() ? 2 : 1;
     observers.each = std::max(observers.each, memory.observer);
     observers.thread = std::max(observers.thread, memory.thread);
   }
@@ -150,111 +174,73 @@ std::string Megabytes(uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
-Status DoesNotFit(const MemoryStage& stage, uint64_t limit) {
-  std::vector<const MemoryPart*> parts;
-  for (const MemoryPart& part : stage.parts) {
-    if (part.bytes > 0) parts.push_back(&part);
+Status DoesNotFit(std::vector<Part> parts, uint64_t limit, std::string_view hint) {
+  std::erase_if(parts, [](const Part& part) { return part.bytes == 0; });
+  std::ranges::stable_sort(parts, std::greater<>(), &Part::bytes);
+  std::vector<std::string> texts;
+  for (const Part& part : parts) {
+    texts.push_back(fmt::format("{} {}", part.what, Megabytes(part.bytes)));
   }
-  std::ranges::stable_sort(parts, std::greater<>(), &MemoryPart::bytes);
-  std::string text;
-  for (const MemoryPart* part : parts) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", part->what, Megabytes(part->bytes));
-  }
+  const uint64_t least = WithSlack(parts);
   return WithContext(
-      InvalidInput("the memory limit of {} cannot be kept: {} takes at least {} ({})",
-                   Megabytes(limit), stage.name, Megabytes(stage.Total()), text),
-      ErrorContext::kHint, "give a higher limit or smaller batches");
+      InvalidInput("the memory limit of {} cannot be kept: the job takes at least {}, {} more ({})",
+                   Megabytes(limit), Megabytes(least), Megabytes(least - limit),
+                   fmt::join(texts, ", ")),
+      ErrorContext::kHint, hint);
 }
 
-MemoryPart ActivationPart(const ActivationMemory& activations) {
-  return {fmt::format("values alive at node '{}'", activations.node), activations.peak};
+bool HasBatchNormalization(const ir::Model& model) {
+  return std::ranges::any_of(model.AllGraphs(), [](const ir::Graph* graph) {
+    return std::ranges::any_of(graph->nodes(),
+                               [](const ir::Node& node) { return node.Is("BatchNormalization"); });
+  });
 }
 
 }  // namespace
 
-uint64_t MemoryStage::Total() const {
-  uint64_t sum = 0;
-  for (const MemoryPart& part : parts) sum += part.bytes;
-  return sum + sum / 100 * kSlackPercent;
-}
-
-StatusOr<MemoryPlan> PlanMemory(const ir::Model& model, const quant::QuantSettings& settings,
-                                const frontends::BatchSource& data, const RunControl& control,
-                                const frontends::BatchSource* measured) {
-  if (control.max_memory == 0) return MemoryPlan{.observers_per_pass = SIZE_MAX};
-  const size_t batches = std::min(static_cast<size_t>(settings.batch_num), data.num_batches());
-  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> fed,
-                         WithShapes(model, LargestBatch(data, batches)));
+StatusOr<size_t> PlanObserversPerPass(const ir::Model& model, const quant::QuantSettings& settings,
+                                      const frontends::BatchSource& data, const RunControl& control,
+                                      const frontends::BatchSource* measured) {
+  const uint64_t limit = control.max_memory;
+  if (limit == 0) return SIZE_MAX;
+  Extents batch = LargestBatch(data, static_cast<size_t>(settings.batch_num), {});
+  if (measured != nullptr) batch = LargestBatch(*measured, SIZE_MAX, std::move(batch));
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> fed, WithShapes(model, batch));
   const std::vector<passes::QuantLayer> layers = ChosenLayers(*fed, settings);
-  LATHE_ASSIGN_OR_RETURN(const ActivationMemory seen, EstimateActivations(*fed, layers));
-  const WeightBytes weights = CountWeights(*fed, layers);
+  LATHE_ASSIGN_OR_RETURN(const ActivationMemory values, EstimateActivations(*fed, layers));
+  const Weights weights = CountWeights(*fed);
   const Observers observers = CountObservers(layers, settings);
   size_t nodes = 0;
-  for (const ir::Graph* graph : model.AllGraphs()) nodes += graph->num_nodes();
+  for (const ir::Graph* graph : fed->AllGraphs()) nodes += graph->num_nodes();
   const auto threads = static_cast<uint64_t>(
       control.threads > 0 ? control.threads
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
 
-  const MemoryPart program = {"program and libraries",
-                              kProgram + kNode * nodes + kThread * threads};
-  const std::string of_weights = fmt::format("weights, '{}' the largest,", weights.largest_name);
-  const bool folds =
-      settings.do_fusion && std::ranges::any_of(fed->AllGraphs(), [](const ir::Graph* graph) {
-        return std::ranges::any_of(
-            graph->nodes(), [](const ir::Node& node) { return node.Is("BatchNormalization"); });
-      });
-  MemoryPlan plan;
-  // As fused, as rounded, and as the kernels want them; what the others share with the file is
-  // copied while it is compiled.
-  const MemoryPart held = {of_weights,
-                           (folds ? weights.all : 0) + weights.quantized + weights.all +
-                               (weights.all - std::min(weights.all, weights.quantized))};
-  plan.stages.push_back({"calibration",
-                         {program,
-                          held,
-                          ActivationPart(seen),
-                          {"batch", 2 * seen.inputs},
-                          {"statistics", observers.each + observers.thread * threads}}});
-  if (const uint64_t rounding = RoundingBytes(layers, settings); rounding > 0) {
-    plan.stages.push_back({"learning to round",
-                           {program,
-                            held,
-                            {"the layer that is learnt", rounding},
-                            ActivationPart(seen),
-                            {"batch", 2 * seen.inputs}}});
+  // Rounded, or copied from the file; as the kernels want them; and with BatchNormalization folded
+  // in. The last is done by the runtime where the configuration does not.
+  const uint64_t copies = HasBatchNormalization(*fed) ? 3 : 2;
+  std::vector<Part> parts = {
+      {"program and libraries", kProgram + kNode * nodes + kThread * threads},
+      {fmt::format("weights, '{}' the largest,", weights.largest), copies * weights.bytes},
+      {fmt::format("values alive at node '{}'", values.node), values.peak},
+      {"batch", 2 * values.inputs},
+  };
+  // One after the other; the float model's outputs wait until the end.
+  const uint64_t outputs = measured != nullptr ? values.outputs : 0;
+  const std::array<Part, 3> stages = {{
+      {"statistics", observers.each + observers.thread * threads + outputs},
+      {"learning to round", RoundingBytes(layers, settings) + outputs},
+      {"outputs", 3 * outputs},
+  }};
+  parts.push_back(*std::ranges::max_element(stages, {}, &Part::bytes));
+  if (WithSlack(parts) > limit) {
+    const bool divisible = !batch.empty() && !batch[0].empty() && batch[0][0] > 1;
+    return DoesNotFit(std::move(parts), limit,
+                      divisible ? "give a higher limit or smaller batches" : "give a higher limit");
   }
-  if (measured != nullptr) {
-    // Of the whole nets: the rounded one waits while the float one, read from its file, is copied,
-    // folded and laid out for the kernels.
-    ActivationMemory most = seen;
-    for (const auto& [source, count] :
-         {std::pair{&data, batches}, std::pair{measured, measured->num_batches()}}) {
-      LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> run,
-                             WithShapes(model, LargestBatch(*source, count)));
-      LATHE_ASSIGN_OR_RETURN(const ActivationMemory all, EstimateActivations(*run, {}));
-      if (all.peak + 2 * all.inputs > most.peak + 2 * most.inputs || source == &data) most = all;
-    }
-    plan.stages.push_back({"measuring the result",
-                           {program,
-                            {of_weights, weights.quantized + (folds ? 3 : 2) * weights.all},
-                            ActivationPart(most),
-                            {"batch", 2 * most.inputs},
-                            {"outputs", 3 * most.outputs}}});
-  }
-
-  const auto dearest = std::ranges::max_element(plan.stages, {}, &MemoryStage::Total);
-  const uint64_t limit = control.max_memory;
-  if (limit != 0 && dearest->Total() > limit) return DoesNotFit(*dearest, limit);
-  plan.observers_per_pass = std::max<size_t>(observers.count, 1);
-  MemoryStage& calibration = plan.stages.front();
-  if (limit != 0 && observers.each > 0) {
-    const uint64_t left = (limit - calibration.Total()) * 100 / (100 + kSlackPercent);
-    plan.observers_per_pass =
-        std::min(plan.observers_per_pass, 1 + static_cast<size_t>(left / observers.each));
-  }
-  calibration.parts.back().bytes += (plan.observers_per_pass - 1) * observers.each;
-  for (const MemoryStage& stage : plan.stages) plan.peak = std::max(plan.peak, stage.Total());
-  return plan;
+  parts.back() = stages.front();
+  const uint64_t left = limit - WithSlack(parts);
+  return 1 + static_cast<size_t>(left / std::max<uint64_t>(WithSlack(observers.each), 1));
 }
 
 }  // namespace lathe::flows

@@ -52,14 +52,20 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
                                         used, request.data->num_batches() - used));
   }
 
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(chosen.settings, *request.data));
   RunControl control = request.control;
-  LATHE_ASSIGN_OR_RETURN(const MemoryPlan plan,
-                         PlanMemory(*loaded.model, chosen.settings, *request.data, control,
-                                    request.labels ? &evaluation : request.data));
-  control.observers_per_pass = plan.observers_per_pass;
+  LATHE_ASSIGN_OR_RETURN(
+      control.observers_per_pass,
+      PlanObserversPerPass(*loaded.model, chosen.settings, *request.data, control,
+                           request.labels ? &evaluation : request.data));
 
-  // Shares its weights with the model that is changed.
-  const std::unique_ptr<ir::Model> original = loaded.model->Clone();
+  // The float model is run before there are rounded weights, which would wait beside its own.
+  const FidelityData data{.calibration = *request.data,
+                          .last_batch = used - 1,
+                          .evaluation = evaluation,
+                          .labels = request.labels};
+  LATHE_ASSIGN_OR_RETURN(const Answers wanted,
+                         AnswersOf(*loaded.model, "the float model", data, engine, control));
   LATHE_ASSIGN_OR_RETURN(
       CalibratedModel calibrated,
       CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data, control));
@@ -69,12 +75,9 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   AtomicFileSet files;
   LATHE_RETURN_IF_ERROR(StageResult(saved, calibrated.record, chosen.config, summary.paths, files));
 
-  const FidelityData data{.calibration = *request.data,
-                          .last_batch = used - 1,
-                          .evaluation = evaluation,
-                          .labels = request.labels};
-  LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, MeasureFidelity(*original, *saved.fake_quant,
-                                                                  data, engine, request.control));
+  LATHE_ASSIGN_OR_RETURN(const Answers got, AnswersOf(*saved.fake_quant, "the fake-quant model",
+                                                      data, engine, control));
+  LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, CompareAnswers(wanted, got, request.labels));
   summary.sqnr_db = fidelity.sqnr_db;
   summary.accuracy = fidelity.accuracy;
   if (summary.sqnr_db == -std::numeric_limits<double>::infinity()) {

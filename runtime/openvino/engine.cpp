@@ -136,8 +136,8 @@ std::shared_ptr<ov::Model> ReadMessage(const Prepared& prepared) {
   return model;
 }
 
-// A compiled model has its own layout of the weights: neither the file nor what compiling took is
-// needed to run it.
+// Of what passes read and of what compiling took. A compiled model has its own layout of the
+// weights: the file is not needed to run it.
 void ReleaseUnusedMemory() {
   EvictMappedPages();
   ::malloc_trim(0);
@@ -338,6 +338,7 @@ class OpenVinoEngine : public eval::Engine {
  public:
   StatusOr<std::unique_ptr<eval::CompiledGraph>> Compile(
       const ir::Model& model, const eval::CompileOptions& options) override {
+    ReleaseUnusedMemory();
     LATHE_ASSIGN_OR_RETURN(std::vector<ir::InputSpec> specs,
                            ir::InputSpecs(model.graph(), options.input_shapes));
     LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> copy,

@@ -80,9 +80,8 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
   flows::RunControl control = MakeRunControl(global, progress);
   control.max_memory = max_memory;
   LATHE_ASSIGN_OR_RETURN(
-      const flows::MemoryPlan plan,
-      flows::PlanMemory(*loaded.model, chosen.settings, *data, control, nullptr));
-  control.observers_per_pass = plan.observers_per_pass;
+      control.observers_per_pass,
+      flows::PlanObserversPerPass(*loaded.model, chosen.settings, *data, control, nullptr));
   const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
   LATHE_ASSIGN_OR_RETURN(const flows::CalibratedModel calibrated,
                          flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine,
