@@ -14,11 +14,12 @@ Removes Slice that takes everything:
     %y = Relu(%b)
 
 Conditions, for every axis that is sliced:
-- start, end and step are constant, and the step is 1, or positive and not smaller than the extent 1 of the axis;
+- start, end and step are constant, and the step is 1, or the extent of the axis is 1;
 - the start is 0, or lies at or before the begin of an axis of known extent; where the extent is not known it is at
   most -2147483647, that many before the end;
 - the end lies at or behind the end of an axis of known extent; where the extent is not known it is at least
-  2147483647, which is how exporters write "to the end".
+  2147483647, which is how exporters write "to the end";
+- backwards, the start is -1 or at least 0, and the end is at most -2, which is before the begin.
 )";
 
 constexpr int64_t kToTheEnd = std::numeric_limits<int32_t>::max();
@@ -73,6 +74,14 @@ std::optional<int64_t> ExtentOf(const ir::Type& type, int64_t axis) {
   return dim.is_known() ? std::optional(dim.extent()) : std::nullopt;
 }
 
+// Whether start:end:step of an axis is all of it.
+bool TakesAxis(std::optional<int64_t> extent, int64_t start, int64_t end, int64_t step) {
+  if (step != 1 && extent != 1) return false;
+  if (step < 1) return step != 0 && start >= -1 && end <= -2;
+  const bool from_begin = start == 0 || (start < 0 && start <= -extent.value_or(kToTheEnd));
+  return from_begin && end >= extent.value_or(kToTheEnd);
+}
+
 ir::Value* TakesEverything(const ir::Node& slice) {
   ir::Value* input = slice.input(0);
   if (input == nullptr) return nullptr;
@@ -80,12 +89,8 @@ ir::Value* TakesEverything(const ir::Node& slice) {
   if (!slices) return nullptr;
   for (size_t i = 0; i < slices->starts.size(); ++i) {
     const std::optional<int64_t> extent = ExtentOf(input->type(), slices->axes[i]);
-    const int64_t start = slices->starts[i];
-    const int64_t end = slices->ends[i];
     const int64_t step = slices->steps.empty() ? 1 : slices->steps[i];
-    if (step != 1 && (step < 1 || extent != 1)) return nullptr;
-    const bool from_begin = start == 0 || (start < 0 && start <= -extent.value_or(kToTheEnd));
-    if (!from_begin || end < extent.value_or(kToTheEnd)) return nullptr;
+    if (!TakesAxis(extent, slices->starts[i], slices->ends[i], step)) return nullptr;
   }
   return input;
 }

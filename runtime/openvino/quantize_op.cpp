@@ -33,7 +33,7 @@ void Quantize(std::span<const float> x, float scale, float zero_point, T* result
 template <typename T>
 bool QuantizeAll(const ov::Tensor& x, const ov::Tensor& scale, const ov::Tensor& zero_point,
                  size_t axis, ov::Tensor& result) {
-  const ov::Shape& shape = x.get_shape();
+  const std::vector<size_t>& shape = x.get_shape();
   const size_t channels = scale.get_size();
   const bool per_channel = channels != 1;
   if (per_channel && (axis >= shape.size() || shape[axis] != channels)) return false;

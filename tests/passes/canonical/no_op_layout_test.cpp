@@ -182,6 +182,16 @@ constexpr NoOpCase kSlice[] = {
        return net.One("Slice", {net.x, net.Integers({-1}), net.Integers({-kMost}),
                                 net.Integers({0}), net.Integers({-1})});
      }},
+    {"SliceOfOneBackwards", "eliminate-nop-slice", true,
+     [](Net& net) {
+       return net.One("Slice", {net.Input("m", {1, 3}), net.Integers({-1}), net.Integers({-kMost}),
+                                net.Integers({0}), net.Integers({-1})});
+     }},
+    {"SliceOfOneBackwardsToTheLast", "eliminate-nop-slice", false,
+     [](Net& net) {
+       return net.One("Slice", {net.Input("m", {1, 3}), net.Integers({-1}), net.Integers({-1}),
+                                net.Integers({0}), net.Integers({-1})});
+     }},
     {"SliceAttributesToTheEnd", "eliminate-nop-slice", true,
      [](Net& net) {
        net.SetOpset(9);
