@@ -33,7 +33,7 @@ bool IsOneOf(const ir::Node& node, std::span<const std::string_view> operators) 
   return std::ranges::any_of(operators, [&](std::string_view op) { return node.Is(op); });
 }
 
-// The gates of all steps, which LSTM and GRU compute at once, twice where they are laid out anew.
+// The gates of all steps, which LSTM and GRU compute at once.
 uint64_t RecurrentBytes(const ir::Node& node) {
   if (!node.Is("LSTM") && !node.Is("GRU") && !node.Is("RNN")) return 0;
   const ir::Value* weight = node.input(1);
@@ -42,7 +42,7 @@ uint64_t RecurrentBytes(const ir::Node& node) {
   const auto gates = weight->type().StaticShape();
   const auto input = steps->type().StaticShape();
   if (!gates || gates->size() != 3 || !input || input->size() != 3) return 0;
-  return 2 * sizeof(float) *
+  return sizeof(float) *
          static_cast<uint64_t>((*gates)[0] * (*gates)[1] * (*input)[0] * (*input)[1]);
 }
 

@@ -25,8 +25,8 @@ struct ActivationMemory {
 // The shapes of `model` are inferred, for the inputs at hand. A value lives from the node that
 // computes it to the last that reads it; operators that can, work in place; channels of images are
 // padded to 16 as the kernels want them, and floats of any width are computed as 32 bits. The
-// values that `layers` observe are copied for their observers. O(nodes). Error: a value of the main
-// graph or of a body has no known shape; names it.
+// values that `layers` observe are copied for their observers.
+// O(nodes). Error: a value of the main graph or of a body has no known shape; names it.
 StatusOr<ActivationMemory> EstimateActivations(const ir::Model& model,
                                                std::span<const passes::QuantLayer> layers);
 
