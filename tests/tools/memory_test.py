@@ -45,8 +45,8 @@ class MaxMemory(DriverTest):
         before = self.files()
         done = self.lathe(*command, "--max-memory", "1M")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        found = re.fullmatch(r"lathe: error: the memory limit of 1\.0 MB cannot be kept: .* takes at least ([\d.]+) MB "
-                             r"\(.*\) \(give a higher limit or smaller batches\)\n", done.stderr)
+        found = re.fullmatch(r"lathe: error: the memory limit of 1\.0 MB cannot be kept: the job takes at least "
+                             r"([\d.]+) MB, [\d.]+ MB more \(.*\) \(give a higher limit.*\)\n", done.stderr)
         self.assertIsNotNone(found, done.stderr)
         self.assertEqual(self.files(), before)
         return int(float(found[1]) * 1e6) + 100_000
@@ -138,12 +138,17 @@ class MaxMemory(DriverTest):
     def test_refused(self):
         self.wide()
         error = self.lathe(*self.quantize("--max-memory", "50M")).stderr
-        self.assertRegex(error, r"^lathe: error: the memory limit of 50\.0 MB cannot be kept: (calibration|measuring the "
-                         r"result) takes at least [\d.]+ MB \(.*program and libraries [\d.]+ MB.*\) \(give a higher "
-                         r"limit or smaller batches\)\n$")
+        found = re.fullmatch(r"lathe: error: the memory limit of 50\.0 MB cannot be kept: the job takes at least ([\d.]+) MB, "
+                             r"([\d.]+) MB more \(.*program and libraries [\d.]+ MB.*\) \(give a higher limit or smaller "
+                             r"batches\)\n", error)
+        self.assertIsNotNone(found, error)
+        self.assertAlmostEqual(float(found[1]), float(found[2]) + 50, delta=0.11)
         self.assertRegex(error, r"values alive at node 'conv\d+' [\d.]+ MB")
         self.assertRegex(error, r"weights, 'w\d+' the largest, [\d.]+ MB")
-        # The largest batch counts.
+        # The largest batch counts; one of a single image cannot be smaller.
+        self.save("b1.npy", random(1, 3, 192, 192))
+        self.assertIn("MB) (give a higher limit)\n",
+                      self.lathe(*self.quantize("--max-memory", "50M", data=["b1.npy"])).stderr)
         self.save("b1.npy", random(8, 3, 192, 192))
         self.assertGreater(self.least(*self.quantize(data=["b0.npy", "b1.npy"])), self.least(*self.quantize()) + 50_000_000)
 
