@@ -40,16 +40,22 @@ void SetRoundedWeights(ir::Model& model, const std::vector<RoundedWeight>& weigh
 
 }  // namespace
 
-StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
-                                         const quant::QuantSettings& settings, eval::Engine& engine,
-                                         const frontends::BatchSource& data,
-                                         const RunControl& control, const BalanceRecord* balance) {
+Status CheckEnoughBatches(const quant::QuantSettings& settings,
+                          const frontends::BatchSource& data) {
   const auto wanted = static_cast<size_t>(settings.batch_num);
   if (data.num_batches() < wanted) {
     return WithContext(InvalidInput("the configuration asks for {} batches, the data has {}",
                                     wanted, data.num_batches()),
                        ErrorContext::kHint, "give more data or lower batch_num");
   }
+  return OkStatus();
+}
+
+StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
+                                         const quant::QuantSettings& settings, eval::Engine& engine,
+                                         const frontends::BatchSource& data,
+                                         const RunControl& control, const BalanceRecord* balance) {
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings, data));
   CalibratedModel result;
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::FusionPipeline(settings.do_fusion, settings.skip_fusion_layers))

@@ -10,7 +10,44 @@ namespace {
 // Pieces of this many values keep all threads busy and cost little to hand out.
 constexpr size_t kPiece = size_t{1} << 16;
 
+quant::IfmrOptions IfmrOptionsOf(const ObserverSettings& settings) {
+  const auto& parameters = std::get<quant::IfmrParameters>(settings.algorithm);
+  return {
+      .num_bits = settings.bits,
+      .max_percentile = parameters.max_percentile,
+      .min_percentile = parameters.min_percentile,
+      .search_range_start = parameters.search_range[0],
+      .search_range_end = parameters.search_range[1],
+      .search_step = parameters.search_step,
+      .asymmetric = settings.with_offset,
+  };
+}
+
 }  // namespace
+
+ObserverSettings ObserverSettings::Of(const quant::LayerSettings& layer) {
+  return {.key = layer.name,
+          .bits = layer.activation_bits,
+          .with_offset = layer.with_offset,
+          .algorithm = layer.algorithm};
+}
+
+ObserverSettings ObserverSettings::Of(const quant::TensorSettings& tensor) {
+  return {.key = tensor.key,
+          .bits = 8,
+          .with_offset = tensor.with_offset,
+          .algorithm = tensor.algorithm};
+}
+
+LayerObserver::Memory LayerObserver::MemoryFor(const ObserverSettings& settings, uint64_t count) {
+  if (const auto* hfmg = std::get_if<quant::HfmgParameters>(&settings.algorithm)) {
+    // The histogram of all batches, that of one, and the merged one.
+    return {3 * sizeof(int64_t) * static_cast<uint64_t>(hfmg->num_of_bins), 0};
+  }
+  const quant::IfmrOptions options = IfmrOptionsOf(settings);
+  return {quant::IfmrObserver::MemoryBytes(options, count),
+          quant::IfmrObserver::ScratchBytes(options, count)};
+}
 
 LayerObserver::LayerObserver(ObserverSettings settings, Role role, int64_t batch_num,
                              const ir::Value* value, ObserverContext& context)
@@ -32,19 +69,9 @@ Status LayerObserver::Create(uint64_t first_batch_count) {
                                                         .asymmetric = settings_.with_offset}));
     return OkStatus();
   }
-  const auto& parameters = std::get<quant::IfmrParameters>(settings_.algorithm);
-  const quant::IfmrOptions options = {
-      .num_bits = settings_.bits,
-      .max_percentile = parameters.max_percentile,
-      .min_percentile = parameters.min_percentile,
-      .search_range_start = parameters.search_range[0],
-      .search_range_end = parameters.search_range[1],
-      .search_step = parameters.search_step,
-      .asymmetric = settings_.with_offset,
-  };
   LATHE_ASSIGN_OR_RETURN(
-      ifmr_,
-      quant::IfmrObserver::Create(options, first_batch_count * static_cast<uint64_t>(batch_num_)));
+      ifmr_, quant::IfmrObserver::Create(IfmrOptionsOf(settings_),
+                                         first_batch_count * static_cast<uint64_t>(batch_num_)));
   return OkStatus();
 }
 

@@ -35,6 +35,9 @@ struct ObserverSettings {
   int bits = 8;
   bool with_offset = true;
   std::variant<quant::IfmrParameters, quant::HfmgParameters> algorithm;
+
+  static ObserverSettings Of(const quant::LayerSettings& layer);
+  static ObserverSettings Of(const quant::TensorSettings& tensor);
 };
 
 class LayerObserver {
@@ -46,6 +49,13 @@ class LayerObserver {
   // `value` is what is observed; the context must outlive the observer.
   LayerObserver(ObserverSettings settings, Role role, int64_t batch_num, const ir::Value* value,
                 ObserverContext& context);
+
+  // The most that an observer of `count` values takes, and what it needs of each thread.
+  struct Memory {
+    uint64_t observer = 0;
+    uint64_t thread = 0;
+  };
+  static Memory MemoryFor(const ObserverSettings& settings, uint64_t count);
 
   const std::string& layer() const { return settings_.key; }
   Role role() const { return role_; }

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "lathe/flows/fidelity.h"
+#include "lathe/flows/memory_plan.h"
 #include "lathe/flows/stage_result.h"
 
 namespace lathe::flows {
@@ -51,11 +52,23 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
                                         used, request.data->num_batches() - used));
   }
 
-  // Shares its weights with the model that is changed.
-  const std::unique_ptr<ir::Model> original = loaded.model->Clone();
-  LATHE_ASSIGN_OR_RETURN(CalibratedModel calibrated,
-                         CalibrateModel(std::move(loaded.model), chosen.settings, engine,
-                                        *request.data, request.control));
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(chosen.settings, *request.data));
+  RunControl control = request.control;
+  LATHE_ASSIGN_OR_RETURN(
+      control.observers_per_pass,
+      PlanObserversPerPass(*loaded.model, chosen.settings, *request.data, control,
+                           request.labels ? &evaluation : request.data));
+
+  // The float model is run before there are rounded weights, which would wait beside its own.
+  const FidelityData data{.calibration = *request.data,
+                          .last_batch = used - 1,
+                          .evaluation = evaluation,
+                          .labels = request.labels};
+  LATHE_ASSIGN_OR_RETURN(const Answers wanted,
+                         AnswersOf(*loaded.model, "the float model", data, engine, control));
+  LATHE_ASSIGN_OR_RETURN(
+      CalibratedModel calibrated,
+      CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data, control));
   summary.notes.insert(summary.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
@@ -63,15 +76,11 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   AtomicFileSet files;
   LATHE_RETURN_IF_ERROR(StageResult(saved, calibrated.record, chosen.config, summary.paths, files));
 
-  const FidelityData data{.calibration = *request.data,
-                          .last_batch = used - 1,
-                          .evaluation = evaluation,
-                          .labels = request.labels};
-  const StatusOr<Fidelity> fidelity =
-      MeasureFidelity(*original, *saved.fake_quant, data, engine, request.control);
-  if (!fidelity.ok()) return WhereItStopped(fidelity.status(), "measuring", 0, 1);
-  summary.sqnr_db = fidelity->sqnr_db;
-  summary.accuracy = fidelity->accuracy;
+  LATHE_ASSIGN_OR_RETURN(const Answers got, AnswersOf(*saved.fake_quant, "the fake-quant model",
+                                                      data, engine, control));
+  LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, CompareAnswers(wanted, got, request.labels));
+  summary.sqnr_db = fidelity.sqnr_db;
+  summary.accuracy = fidelity.accuracy;
   if (summary.sqnr_db == -std::numeric_limits<double>::infinity()) {
     summary.notes.push_back(
         "the outputs have no ratio: the float model's are 0, or only one model's are NaN or "

@@ -29,6 +29,17 @@ Status WhereItStopped(const Status& status, std::string_view stage, size_t done,
                   stage, done, total));
 }
 
+Status RunBatches(eval::CompiledGraph& compiled, const frontends::BatchSource& data, size_t count,
+                  std::string_view stage, const RunControl& control) {
+  for (size_t batch = 0; batch < count; ++batch) {
+    LATHE_RETURN_IF_ERROR(StopIfAsked(control, stage, batch, count));
+    const Status status = RunBatch(compiled, data, batch);
+    if (!status.ok()) return WhereItStopped(status, stage, batch, count);
+    if (control.progress) control.progress(stage, batch + 1, count);
+  }
+  return OkStatus();
+}
+
 Status RunBatches(const ir::Model& model, std::vector<eval::Tap> taps, eval::Engine& engine,
                   const frontends::BatchSource& data, size_t count, std::string_view stage,
                   const RunControl& control) {
@@ -39,13 +50,7 @@ Status RunBatches(const ir::Model& model, std::vector<eval::Tap> taps, eval::Eng
   options.taps = std::move(taps);
   const auto compiled = engine.Compile(model, options);
   if (!compiled.ok()) return WhereItStopped(compiled.status(), stage, 0, count);
-  for (size_t batch = 0; batch < count; ++batch) {
-    LATHE_RETURN_IF_ERROR(StopIfAsked(control, stage, batch, count));
-    const Status status = RunBatch(**compiled, data, batch);
-    if (!status.ok()) return WhereItStopped(status, stage, batch, count);
-    if (control.progress) control.progress(stage, batch + 1, count);
-  }
-  return OkStatus();
+  return RunBatches(**compiled, data, count, stage, control);
 }
 
 }  // namespace lathe::flows
