@@ -241,9 +241,9 @@ TEST(PtqCfg, TensorQuantize) {
   ASSERT_TRUE(config.ok()) << FormatError(config.status());
   quant::IfmrParameters ifmr;
   ifmr.max_percentile = 0.9;
-  EXPECT_THAT(
-      config->tensor_quantize,
-      ElementsAre(quant::TensorQuantizeConfig{"add", 1, {8, quant::HfmgParameters{1024}, false}},
+  EXPECT_THAT(config->tensor_quantize,
+              testing::ElementsAre(
+                  quant::TensorQuantizeConfig{"add", 1, {8, quant::HfmgParameters{1024}, false}},
                   quant::TensorQuantizeConfig{"pool", 0, {}},
                   quant::TensorQuantizeConfig{"add", 0, {8, ifmr, {}}}));
   EXPECT_EQ(Error("batch_num: 2\n tensor_quantize { layer_name: \"pool\" }"),
