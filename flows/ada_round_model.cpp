@@ -89,7 +89,7 @@ struct Problem {
   passes::FoldedActivation folded;
   Seen input;
   Seen target;
-  quant::AdaShape shape;
+  quant::LayerShape shape;
   uint64_t seed = 0;
 };
 
@@ -182,7 +182,7 @@ class Optimizer {
     LATHE_ASSIGN_OR_RETURN(problem.input, ValueOnFirstBatch(observed_, layer.activation->value(),
                                                             engine_, data_, control_));
     LATHE_ASSIGN_OR_RETURN(problem.shape,
-                           AdaShapeOf(layer, problem.input.dims, problem.target.dims));
+                           LayerShapeOf(layer, problem.input.dims, problem.target.dims));
     return problem;
   }
 

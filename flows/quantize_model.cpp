@@ -53,6 +53,9 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   }
 
   LATHE_RETURN_IF_ERROR(CheckEnoughBatches(chosen.settings, *request.data));
+  if (request.effort == Effort::kHigh) {
+    LATHE_RETURN_IF_ERROR(CheckHighEffort(chosen.settings, request.control));
+  }
   RunControl control = request.control;
   LATHE_ASSIGN_OR_RETURN(
       control.observers_per_pass,
@@ -68,7 +71,11 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
                          AnswersOf(*loaded.model, "the float model", data, engine, control));
   LATHE_ASSIGN_OR_RETURN(
       CalibratedModel calibrated,
-      CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data, control));
+      request.effort == Effort::kHigh
+          ? CalibrateWithHighEffort(std::move(loaded.model), chosen.settings, engine, *request.data,
+                                    control, summary.efforts)
+          : CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data,
+                           control));
   summary.notes.insert(summary.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));

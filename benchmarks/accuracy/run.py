@@ -110,7 +110,8 @@ def main():
     parser.add_argument("--methods", nargs="+", help="of the table's first column; default: all")
     parser.add_argument("--output", type=pathlib.Path, help="also write the table here")
     arguments = parser.parse_args()
-    arguments.ours = {"lathe": lathe(arguments.lathe)}
+    arguments.ours = {"lathe": lathe(arguments.lathe),
+                      "lathe, high effort": lathe(arguments.lathe, "--effort", "high")}
     known = [*arguments.ours, *peers.PEERS]
     methods = arguments.methods or known
     if not set(methods) <= set(known):
