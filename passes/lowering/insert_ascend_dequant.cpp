@@ -15,9 +15,9 @@ Brings the integer result of each marked layer back to real numbers:
 
 The parameter `<layer>.dequant.param` holds one 64-bit word a channel, or one: the float32 bits of
 scale_w[c] * scale_d in the low half (the reference's 5.2), cut to 10 mantissa bits when the record asks for
-FORCE_FP16_QUANT; where the record has shift_bit, bits 32 to 39 hold it (the ONNX flavour's 2.4). A MatMul with a bias is followed by AscendDequant after its Add. A graph output keeps its
-name: the layer's own output is then called `<node>_output0`. Layers of type LSTM and GRU are left to their
-own lowering.
+FORCE_FP16_QUANT; where the record has shift_bit, bits 32 to 39 hold it (the ONNX flavour's 2.4). A MatMul with
+a bias is followed by AscendDequant after its Add. A graph output keeps its name: the layer's own output is
+then called `<node>_output0`. Layers of type LSTM and GRU are left to their own lowering.
 )";
 
 ir::Tensor DequantParam(const LayerFactors& factors) {

@@ -73,6 +73,9 @@ class TensorQuantize(LayerTest):
         self.assertEqual(self.check_pair("add_1", "add:1"), "z")
         self.assertEqual(self.check_pair("max_0", "max:0"), "add")
 
+        for name in ("add_0.anti_quant", "add_1.quant"):
+            self.assertIn("belongs to the quantisation itself", self.done("explain", "out/net_deploy_model.onnx", name))
+
         data = {"x": random(2, 3, 8, 8, seed=77) * F(1.5), "z": random(2, 3, 8, 8, seed=78)}
         deployed = self.run_model("out/net_deploy_model.onnx", data)
         simulated = self.run_model("out/net_fake_quant_model.onnx", data)
