@@ -119,6 +119,7 @@ class MaxMemory(DriverTest):
         self.done("config", "ptq", "net.onnx", "-o", "config.json", "--batch-num", 2)
         command = ["calibrate", "net.onnx", "--config", "config.json", "-d", *data, "--record", "out/r.txt",
                    "--modified", "out/m.onnx"]
+        (self.folder / "out").mkdir()
         self.assertRegex(self.done(*command), r"\n[\d.]+ MB at the peak\nwrote")
         free = self.results()
         least = self.least(*command)

@@ -175,7 +175,7 @@ class Interrupted(DriverTest):
                        "--modified", "m.onnx")  # fmt: skip
 
     def test_while_rounding_is_learnt(self):
-        (self.folder / "ada.cfg").write_text("batch_num: 1 common_config { ada_quantize { num_iteration: 1000000 } }")
+        (self.folder / "ada.cfg").write_text("batch_num: 1 common_config { ada_quantize { num_iteration: 20000 } }")
         self.interrupt("quantize", "net.onnx", "-d", "b0.npy", "--cfg", "ada.cfg", "-o", "out/net", at="rounding conv1",
                        how=signal.SIGTERM)  # fmt: skip
 

@@ -137,10 +137,10 @@ class QuantizeModel(ErrorsTest):
 
     def test_a_loss_of_adaround_that_is_not_finite(self):
         self.write("ada.cfg", "batch_num: 1 common_config { ada_quantize { num_iteration: 5 } }")
-        self.save("big.npy", random(4, 3, 8, 8) * np.float32(1e30))
+        self.save("big.npy", random(4, 3, 8, 8) * np.float32(1e18))
         done = self.lathe("quantize", "net.onnx", "-d", "big.npy", "--cfg", "ada.cfg", "-o", "out/net")
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"lathe: error: node 'conv[12]': .*the loss of its rounding is (inf|nan|-nan)\n\Z")
+        self.assertRegex(done.stderr, r"(?m)^lathe: error: node 'conv[12]': .*the loss of its rounding is (inf|nan|-nan)\n\Z")
 
 
 class SaveModel(ErrorsTest):
@@ -176,7 +176,7 @@ class SaveModel(ErrorsTest):
             (self.text.replace("offset_w: 0\n", "", 1), "record of 'conv1': there are 8 scale_w and 7 offset_w, they must be equally many"),
         ):  # fmt: skip
             with self.subTest(error):
-                self.refused(f"record.txt: {error}".rstrip(), *self.save_with(text))
+                self.refused(f"record.txt: {error}", *self.save_with(text))
 
     def test_a_bias_beyond_int32(self):
         done = self.lathe(*self.save_with(self.text.replace("scale_d: ", "scale_d: 1e-30 #")))

@@ -17,8 +17,9 @@ namespace lathe::tools {
 // Adds --max-memory SIZE; what it is given goes into `text`.
 void AddMemoryOption(CLI::App& command, std::optional<std::string>& text);
 
-// "800M", "1.5G", "64k" (units of 1000, as in the summary; also 800MB) or a number of bytes; absent:
-// 0, no limit. Error (of usage): anything else, less than a byte, more than an int64 counts.
+// "800M", "1.5G", "64k" (units of 1000, as in the summary; also 800MB) or a number of bytes;
+// absent: 0, no limit. Error (of usage): anything else, less than a byte, more than an int64
+// counts.
 StatusOr<uint64_t> ParseMemorySize(const std::optional<std::string>& text);
 
 // "peak_memory_bytes" of the process so far and, with a limit, "max_memory_bytes".

@@ -70,8 +70,8 @@ struct TensorNet : Net {
     add = Node("Add", "add", {Op("Relu", "relu", {a->output()}), b->output()});
     Output(add->output());
     Output(Op("Add", "shifted", {Op("MaxPool", "max", {add->output()}), Init("c", {1})}));
-    Output(
-        Op("Add", "bias", {Op("MatMul", "mm", {a->output(), Init("wm", {4, 3})}), Init("b", {3})}));
+    Output(Op("Add", "bias",
+              {Op("MatMul", "mm", {a->output(), Init("wm", {4, 3})}), Init("offset", {3})}));
     Output(Op("Add", "half",
               {Op("Cast", "cast", {a->output()}, {{"to", int64_t{10}}}),
                Op("Cast", "cast2", {a->output()}, {{"to", int64_t{10}}})}));
