@@ -2,25 +2,15 @@
 
 #include <algorithm>
 
+#include "lathe/flows/search_options.h"
 #include "lathe/flows/tap_values.h"
 
 namespace lathe::flows {
 namespace {
 
-// Pieces of this many values keep all threads busy and cost little to hand out.
-constexpr size_t kPiece = size_t{1} << 16;
-
-quant::IfmrOptions IfmrOptionsOf(const ObserverSettings& settings) {
-  const auto& parameters = std::get<quant::IfmrParameters>(settings.algorithm);
-  return {
-      .num_bits = settings.bits,
-      .max_percentile = parameters.max_percentile,
-      .min_percentile = parameters.min_percentile,
-      .search_range_start = parameters.search_range[0],
-      .search_range_end = parameters.search_range[1],
-      .search_step = parameters.search_step,
-      .asymmetric = settings.with_offset,
-  };
+quant::IfmrOptions IfmrOptionsFor(const ObserverSettings& settings) {
+  return IfmrOptionsOf(std::get<quant::IfmrParameters>(settings.algorithm), settings.bits,
+                       settings.with_offset);
 }
 
 }  // namespace
@@ -44,7 +34,7 @@ LayerObserver::Memory LayerObserver::MemoryFor(const ObserverSettings& settings,
     // The histogram of all batches, that of one, and the merged one.
     return {3 * sizeof(int64_t) * static_cast<uint64_t>(hfmg->num_of_bins), 0};
   }
-  const quant::IfmrOptions options = IfmrOptionsOf(settings);
+  const quant::IfmrOptions options = IfmrOptionsFor(settings);
   return {quant::IfmrObserver::MemoryBytes(options, count),
           quant::IfmrObserver::ScratchBytes(options, count)};
 }
@@ -70,7 +60,7 @@ Status LayerObserver::Create(uint64_t first_batch_count) {
     return OkStatus();
   }
   LATHE_ASSIGN_OR_RETURN(
-      ifmr_, quant::IfmrObserver::Create(IfmrOptionsOf(settings_),
+      ifmr_, quant::IfmrObserver::Create(IfmrOptionsFor(settings_),
                                          first_batch_count * static_cast<uint64_t>(batch_num_)));
   return OkStatus();
 }

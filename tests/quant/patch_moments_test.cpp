@@ -1,5 +1,6 @@
 #include "lathe/quant/patch_moments.h"
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -118,10 +119,12 @@ TEST(PatchMoments, OfMatrixProductsAreThoseOfTheRows) {
 
 TEST(PatchMoments, LooksAtEvenlySpacedRowsOfLargeOutputs) {
   ThreadPool pool(1);
-  // Two rows out of three would be left out: row y holds y, and of 128 rows every second is taken.
+  // Row y holds y, and of 128 rows every second is taken.
   const LayerShape s{.cin = 1, .cout = 1, .in_h = 128, .in_w = 64, .out_h = 128, .out_w = 64};
   std::vector<float> x(128 * 64);
-  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i / 64);
+  for (size_t row = 0; row < 128; ++row) {
+    std::fill_n(x.begin() + static_cast<int64_t>(row * 64), 64, static_cast<float>(row));
+  }
   PatchMoments moments(1, 1);
   moments.Add(s, x, pool);
   EXPECT_DOUBLE_EQ(moments.Means(0)[0], 63);
