@@ -81,22 +81,21 @@ class TensorQuantize(LayerTest):
         simulated = self.run_model("out/net_fake_quant_model.onnx", data)
         want = rounded(np.maximum(data["x"], F(0)), self.record["add:0"]) + rounded(data["z"], self.record["add:1"])
         self.same(want, deployed["add"])
-        self.same(want, simulated["add"])
+        # A simulation is float arithmetic, which the engine may fuse.
+        np.testing.assert_allclose(simulated["add"], want, rtol=1e-6, atol=1e-6)
         pooled = rounded(want, self.record["max:0"]).reshape(2, 3, 4, 2, 4, 2).max(axis=(3, 5))
         self.same(pooled, deployed["m"])
-        self.same(pooled, simulated["m"])
+        np.testing.assert_allclose(simulated["m"], pooled, rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(deployed["c"], simulated["c"], rtol=1e-6, atol=1e-6)
 
     def test_two_steps_are_one(self):
         """config, calibrate and save make what quantize makes; a deploy model of both is the same bytes."""
-        cfg = self.entry_text("add", 1) + self.entry_text("max", 0)
+        cfg = "batch_num: 2 " + self.entry_text("add", 1) + self.entry_text("max", 0)
         self.make(cfg)
         self.done("config", "ptq", "net.onnx", "--cfg", "quant.cfg", "-o", "config.json")
         config = json.loads((self.folder / "config.json").read_text())
         self.assertEqual([(each["layer_name"], each["input_index"]) for each in config["tensor_quantize"]],
                          [("add", 1), ("max", 0)])  # fmt: skip
-        config["batch_num"] = 2
-        (self.folder / "config.json").write_text(json.dumps(config))
         self.done("--threads", 1, "calibrate", "net.onnx", "--config", "config.json", "-d", "b0.npz", "b1.npz",
                   "--record", "record.txt", "--modified", "modified.onnx")  # fmt: skip
         self.done("save", "modified.onnx", "--record", "record.txt", "-o", "two/net")

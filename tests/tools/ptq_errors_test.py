@@ -132,12 +132,10 @@ class QuantizeModel(ErrorsTest):
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), self.folder / "double.onnx")
         self.refused("the model has no layer that can be quantised", "config", "ptq", "double.onnx", "-o", "c.json")
         self.assertIn("its weight is f64, only f32 and f16 are quantised", self.done("explain", "double.onnx", "conv"))
-        self.refused("skip_layers: 'conv' of type Conv2d cannot be quantised: its weight is f64, only f32 and f16 are quantised",
-                     "config", "ptq", "double.onnx", "-o", "c.json", "--skip-layer", "conv")  # fmt: skip
 
     def test_a_loss_of_adaround_that_is_not_finite(self):
         self.write("ada.cfg", "batch_num: 1 common_config { ada_quantize { num_iteration: 5 } }")
-        self.save("big.npy", random(4, 3, 8, 8) * np.float32(1e18))
+        self.save("big.npy", random(4, 3, 8, 8) * np.float32(1e37))
         done = self.lathe("quantize", "net.onnx", "-d", "big.npy", "--cfg", "ada.cfg", "-o", "out/net")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"(?m)^lathe: error: node 'conv[12]': .*the loss of its rounding is (inf|nan|-nan)\n\Z")
