@@ -122,7 +122,9 @@ QuantVerdict IsQuantized(ir::Node& node, passes::ModelForm form) {
   // In a simulation weights are computed, too, so what counts is the input.
   const ir::Node* source = Source(layer != nullptr ? *layer->activation : node.inputs()[0]);
   if (source == nullptr || !Quantizes(*source)) {
-    return StaysFloat(other != nullptr ? other->reason : "nothing quantises its input");
+    if (other != nullptr) return StaysFloat(other->reason);
+    return StaysFloat(layer->on_request.empty() ? "nothing quantises its input"
+                                                : layer->on_request);
   }
   QuantVerdict verdict{
       .quantized = true, .text = fmt::format("is quantised as {}", type), .details = {}};
