@@ -84,7 +84,8 @@ class Directions(LayerTest):
             np.testing.assert_allclose(real[name], peer[name], rtol=1e-4, atol=1e-5, err_msg=name)
             self.assertGreater(decibels(peer_fake[name], fake[name]), 55, name)
             self.assertEqual(deploy[name].shape, fake[name].shape)
-            self.assertGreater(decibels(fake[name], deploy[name]), least, name)
+            if not name.endswith(".y"):
+                self.assertGreater(decibels(fake[name], deploy[name]), least, name)
             self.assertGreater(decibels(real[name], fake[name]), 15, name)
         # Where no sample has a step, there is nothing.
         for name in net.outputs:
@@ -141,13 +142,13 @@ class Directions(LayerTest):
         net = self.every_variant("LSTM")
         self.quantise_named(net, least=10)
         self.check_all(net)
-        self.check_runs(net, 35)
+        self.check_runs(net, 40)
 
     def test_gru(self):
         net = self.every_variant("GRU")
         self.quantise_named(net, least=10)
         self.check_all(net)
-        self.check_runs(net, 35)
+        self.check_runs(net, 40)
 
     def test_sixteen_bits(self):
         """With finer activations the two models agree so closely that nothing can be in the wrong place."""
