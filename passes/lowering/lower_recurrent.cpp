@@ -28,8 +28,8 @@ quantises its input and hidden state itself (the reference's 5.8):
 
 under the same name, with the same outputs; those that the layer lacks are added, and so are zeros in place of
 an initial state that it lacks. The operator runs forward only, so a reverse layer runs forward on its steps
-turned around (Slice with step -1; with sequence_lens ReverseSequence), and its results are turned back; a
-bidirectional layer becomes two, `<layer>` and `<layer>.reverse`, whose results are joined. `<layer>.dequant.param` holds the words of scale_w[c] * scale_d,
+turned around (Slice with step -1; with sequence_lens ReverseSequence) as `<layer>.reverse`, and its results are
+turned back; a bidirectional layer becomes two, `<layer>.forward` and `<layer>.reverse`, whose results are joined. `<layer>.dequant.param` holds the words of scale_w[c] * scale_d,
 then those of scale_r[c] * scale_h; attributes that the float operator leaves out are written with their
 defaults, and quant_scale_x, quant_offset_x, quant_scale_h, quant_offset_h and quant_dtype (2 int8, 6 int16)
 say how x and h are quantised. 4-bit weights are packed as lower-to-deploy packs those of other layers.

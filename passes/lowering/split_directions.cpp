@@ -41,7 +41,7 @@ class Splitter {
     std::vector<std::vector<ir::Value*>> results(node_.num_outputs());
     for (int64_t d = 0; d < layer_.directions; ++d) {
       const bool reversed = !both || d == 1;
-      prefix_ = layer_.name + (both && reversed ? ".reverse" : "");
+      prefix_ = layer_.name + (reversed ? ".reverse" : ".forward");
       LATHE_ASSIGN_OR_RETURN(QuantLayer part, MakeLayer(d, reversed));
       for (size_t i = 0; i < results.size(); ++i) {
         ir::Value* result = part.node->output(i);
@@ -51,7 +51,6 @@ class Splitter {
       layers.push_back(std::move(part));
     }
     Replace(results);
-    rewriter_.Rename(*layers.front().node, name_);
     return layers;
   }
 
@@ -159,7 +158,7 @@ class Splitter {
 
   // The results in place of the node's, under its names.
   void Replace(const std::vector<std::vector<ir::Value*>>& results) {
-    name_ = node_.name();
+    const ir::Name name = node_.name();
     prefix_ = layer_.name;
     std::vector<ir::Value*> joined;
     std::vector<ir::Name> names;
@@ -190,6 +189,7 @@ class Splitter {
         rewriter_.Rename(*joined[i], names[i]);
       }
     }
+    if (joined.front() != nullptr) rewriter_.Rename(*joined.front()->producer(), name);
   }
 
   ir::Rewriter& rewriter_;
@@ -197,7 +197,6 @@ class Splitter {
   ir::Node& node_;
   ir::Graph& graph_;
   std::string prefix_;
-  ir::Name name_;
   ir::Value* lengths_ = nullptr;
 };
 
