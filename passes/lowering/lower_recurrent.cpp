@@ -109,7 +109,8 @@ void SetDefaults(ir::Rewriter& rewriter, ir::Node& node, bool lstm) {
   if (lstm) {
     set("input_forget", int64_t{0});
   } else {
-    set("linear_before_reset", int64_t{1});
+    // ONNX's default; the accelerator's is 1.
+    set("linear_before_reset", int64_t{0});
   }
 }
 

@@ -27,7 +27,8 @@ REASONS = {"reverse": "its direction is not forward", "both": "it has more than 
 ON_REQUEST = "; a configuration that names it quantises it"
 OWN = {
     "LSTM": {"activations": {"activations": ["Sigmoid", "Tanh", "Tanh"]}},
-    "GRU": {"activations": {"activations": ["Sigmoid", "Tanh"]}, "reset_first": {"linear_before_reset": 0, "lens": True}},
+    "GRU": {"activations": {"activations": ["Sigmoid", "Tanh"]}, "reset_first": {"linear_before_reset": 0, "lens": True},
+            "reset_first_by_default": {"linear_before_reset": None}},
 }
 
 
@@ -130,7 +131,7 @@ class Directions(LayerTest):
             given = attributes(node)
             self.assertEqual((given["direction"], given["activations"], given["hidden_size"]), (b"forward", [], hidden))
             if op == "GRU":
-                self.assertEqual(given["linear_before_reset"], before["linear_before_reset"])
+                self.assertEqual(given["linear_before_reset"], before.get("linear_before_reset", 0))
             self.assertEqual(given["quant_scale_h"], F(1 / np.float64(entry["scale_h"])))
             self.assertEqual(len(node.output), 3 if op == "LSTM" else 2)
             self.assertTrue(node.input[3] and (op == "GRU" or node.input[4]))
