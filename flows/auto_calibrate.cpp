@@ -112,8 +112,9 @@ Status Job::LoadState() {
     return OkStatus();
   }
   if (found) {
-    notes_.push_back(fmt::format(
-        "{} was of another model, configuration, data, evaluator or Lathe: begun anew", state_path_));
+    notes_.push_back(
+        fmt::format("{} was of another model, configuration, data, evaluator or Lathe: begun anew",
+                    state_path_));
   }
   state_.job = job;
   return OkStatus();

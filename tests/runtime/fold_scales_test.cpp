@@ -83,7 +83,9 @@ TEST_P(FoldScales, TheResultIsTheScaledProduct) {
       EXPECT_NEAR(got[i], sum * static_cast<double>(s[static_cast<size_t>(which)]),
                   std::abs(sum) * 1e-6)
           << row << ", " << column;
-      if (test.used_twice) EXPECT_NEAR((*(*outputs)[1].Values<float>())[i], sum, sum * 1e-6);
+      if (test.used_twice) {
+        EXPECT_NEAR((*(*outputs)[1].Values<float>())[i], sum, sum * 1e-6);
+      }
     }
   }
 }
