@@ -130,18 +130,18 @@ Status KvObserver::Finish(Search& search, quant::IfmrScratch& scratch) const {
 Status KvObserver::FinishPass(const RunControl& control) {
   if (searches_.empty()) return InvalidInput("its output was never computed");
   constexpr std::string_view kStage = "searching";
-  std::vector<Status> statuses(searches_.size());
   for (size_t done = 0; done < searches_.size();) {
     LATHE_RETURN_IF_ERROR(StopIfAsked(control, kStage, done, searches_.size()));
     const size_t count = std::min(kSearchesAtOnce, searches_.size() - done);
+    std::vector<Status> statuses(count);
     context_.pool().ParallelFor(count, [&](size_t i, int thread) {
       Search& search = searches_[done + i];
-      if (!search.decided) statuses[done + i] = Finish(search, context_.scratch(thread));
+      if (!search.decided) statuses[i] = Finish(search, context_.scratch(thread));
     });
+    LATHE_RETURN_IF_ERROR(InOutput(FirstError(statuses)));
     done += count;
     if (control.progress) control.progress(kStage, done, searches_.size());
   }
-  LATHE_RETURN_IF_ERROR(InOutput(FirstError(statuses)));
   decided_ = std::ranges::all_of(searches_, &Search::decided);
   return OkStatus();
 }
