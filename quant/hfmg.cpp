@@ -218,7 +218,7 @@ class LossEstimate {
 
 // Those whose loss may be the smallest, in order.
 std::vector<HfmgCandidate> Promising(const HfmgHistogram& histogram, int num_bits) {
-  const std::vector<HfmgCandidate> candidates = HfmgCandidates(histogram.counts);
+  std::vector<HfmgCandidate> candidates = HfmgCandidates(histogram.counts);
   const int64_t targets = int64_t{1} << num_bits;
   const LossEstimate estimate(histogram);
   // The last is the narrowest.
