@@ -39,6 +39,7 @@ ModelForm FormOf(const ir::Node& node) {
     return ModelForm::kQdq;
   }
   if (node.name_text().ends_with(kRoundingNode)) return ModelForm::kFakeQuant;
+  if (node.name_text().ends_with(kActivationQuantizer)) return ModelForm::kRetrain;
   if (node.FindAttribute(kModifiedMark) != nullptr) return ModelForm::kModified;
   const bool reference = std::ranges::find(kReferenceOperators, op) != kReferenceOperators.end();
   return reference ? ModelForm::kIntermediate : ModelForm::kFloat;
@@ -58,6 +59,8 @@ std::string_view FormText(ModelForm form) {
       return "fake-quant model";
     case ModelForm::kQdq:
       return "QDQ model";
+    case ModelForm::kRetrain:
+      return "retrain model";
     case ModelForm::kIntermediate:
       return "model in the middle of a quantisation run";
   }
