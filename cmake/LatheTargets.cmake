@@ -37,20 +37,27 @@ endfunction()
 
 set(LATHE_TEST_TIMEOUT 600 CACHE STRING "Seconds a single test may take")
 
-# lathe_test(<name> SOURCES ... LINK targets [NO_TSAN]): a GoogleTest program, each of its tests known to ctest.
-# NO_TSAN: the thread sanitizer cannot judge these tests, because libraries it did not compile start threads in them.
+# lathe_test(<name> SOURCES ... LINK targets [NO_TSAN | NO_TSAN_TESTS filter]): a GoogleTest program, each of its tests
+# known to ctest. NO_TSAN: the thread sanitizer cannot judge these tests, because libraries it did not compile start
+# threads in them; NO_TSAN_TESTS: those whose names fit GoogleTest's filter.
 function(lathe_test name)
-  cmake_parse_arguments(arg "NO_TSAN" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "NO_TSAN" "NO_TSAN_TESTS" "SOURCES;LINK" ${ARGN})
   add_executable(test_${name} ${arg_SOURCES})
   target_include_directories(test_${name} PRIVATE ${CMAKE_BINARY_DIR}/include)
   target_link_libraries(test_${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main lathe_flags)
   target_compile_definitions(test_${name} PRIVATE
     LATHE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LATHE_BINARY_DIR="${CMAKE_BINARY_DIR}")
   include(GoogleTest)
-  set(labels "")
+  set(discovery TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+  set(properties PROPERTIES TIMEOUT ${LATHE_TEST_TIMEOUT})
   if(arg_NO_TSAN)
-    set(labels LABELS no-tsan)
+    set(arg_NO_TSAN_TESTS "*")
   endif()
-  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
-    DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${LATHE_TEST_TIMEOUT} ${labels})
+  if(arg_NO_TSAN_TESTS)
+    gtest_discover_tests(test_${name} ${discovery} TEST_FILTER "${arg_NO_TSAN_TESTS}" TEST_LIST test_${name}_no_tsan
+      ${properties} LABELS no-tsan)
+  endif()
+  if(NOT arg_NO_TSAN)
+    gtest_discover_tests(test_${name} ${discovery} TEST_FILTER "-${arg_NO_TSAN_TESTS}" ${properties})
+  endif()
 endfunction()

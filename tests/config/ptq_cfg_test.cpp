@@ -2,7 +2,6 @@
 
 #include <fstream>
 #include <iterator>
-#include <regex>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -244,15 +243,18 @@ std::string FileText(std::string_view path) {
 TEST(PtqCfg, EveryFieldIsInTheDocumentation) {
   const std::string page = FileText("/docs/configuration.md");
   const std::string definition = FileText("/proto/calibration_config.proto");
-  const std::regex field(R"((\w+) = \d+( \[default[^\]]*\])?;)");
+  constexpr std::string_view kEquals = " = ";
   int count = 0;
-  for (std::sregex_iterator it(definition.begin(), definition.end(), field), end; it != end; ++it) {
-    const std::string name = (*it)[1];
-    if (name == "DEFAULT" || name.starts_with("INT")) continue;
+  for (size_t at = definition.find(kEquals); at != std::string::npos;
+       at = definition.find(kEquals, at + 1)) {
+    const size_t begin = definition.find_last_of(" \n", at - 1) + 1;
+    const std::string name = definition.substr(begin, at - begin);
+    // Not the first line, a value of an enumeration, or a default.
+    if (name == "syntax" || name < "a") continue;
     EXPECT_NE(page.find("`" + name + "`"), std::string::npos) << name;
     ++count;
   }
-  EXPECT_EQ(count, 55);
+  EXPECT_EQ(count, 54);
 }
 
 // The numbers that float32 cannot hold come out as they were written.
