@@ -56,13 +56,13 @@ Axis ReadAxis(const ir::Node& node, size_t axis, int64_t kernel, int64_t in, int
   return result;
 }
 
-StatusOr<quant::AdaShape> LinearShape(const passes::QuantLayer& layer,
-                                      std::span<const int64_t> input,
-                                      std::span<const int64_t> output, int64_t cout) {
+StatusOr<quant::LayerShape> LinearShape(const passes::QuantLayer& layer,
+                                        std::span<const int64_t> input,
+                                        std::span<const int64_t> output, int64_t cout) {
   if (layer.weight->value()->ConstantTensor().rank() != 2) {
     return Unsupported("ada_quantize is for weights that are one matrix");
   }
-  quant::AdaShape shape;
+  quant::LayerShape shape;
   shape.channels_last = true;
   shape.cin = layer.cin;
   shape.cout = cout;
@@ -108,9 +108,9 @@ quant::WeightLayout RowLayout(const passes::QuantLayer& layer, bool channel_wise
   return quant::WeightLayout::AlongAxis(1, rows, row);
 }
 
-StatusOr<quant::AdaShape> AdaShapeOf(const passes::QuantLayer& layer,
-                                     std::span<const int64_t> input,
-                                     std::span<const int64_t> output) {
+StatusOr<quant::LayerShape> LayerShapeOf(const passes::QuantLayer& layer,
+                                         std::span<const int64_t> input,
+                                         std::span<const int64_t> output) {
   const WeightOrder order = OrderOf(layer);
   if (input.empty() || output.empty()) return InvalidInput("its input or output is a scalar");
   if (layer.type == quant::LayerType::kLinear) {
@@ -124,7 +124,7 @@ StatusOr<quant::AdaShape> AdaShapeOf(const passes::QuantLayer& layer,
                         fmt::join(input, ","), fmt::join(output, ","),
                         fmt::join(weight.dims(), ","));
   }
-  quant::AdaShape shape;
+  quant::LayerShape shape;
   shape.transposed = layer.node->Is("ConvTranspose");
   shape.samples = input[0];
   shape.groups = layer.group;

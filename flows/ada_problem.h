@@ -24,8 +24,8 @@ quant::WeightLayout RowLayout(const passes::QuantLayer& layer, bool channel_wise
 
 // The geometry of the layer for an input and an output of these shapes. Errors: shapes that do not
 // fit the layer's weight.
-StatusOr<quant::AdaShape> AdaShapeOf(const passes::QuantLayer& layer,
-                                     std::span<const int64_t> input,
-                                     std::span<const int64_t> output);
+StatusOr<quant::LayerShape> LayerShapeOf(const passes::QuantLayer& layer,
+                                         std::span<const int64_t> input,
+                                         std::span<const int64_t> output);
 
 }  // namespace lathe::flows

@@ -89,7 +89,7 @@ struct Problem {
   passes::FoldedActivation folded;
   Seen input;
   Seen target;
-  quant::AdaShape shape;
+  quant::LayerShape shape;
   uint64_t seed = 0;
 };
 
@@ -115,9 +115,7 @@ StatusOr<std::vector<float>> Optimize(const Problem& problem, ThreadPool& pool,
   const size_t told = std::max<size_t>(iterations / 100, 1);
   const std::string stage = fmt::format("rounding {}", problem.name);
   for (size_t i = 0; i < iterations; ++i) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
+    LATHE_RETURN_IF_ERROR(StopIfAsked(control));
     const double loss = layer.Loss(rounding.weights(), drawer.Draw(), gradient, pool);
     if (!std::isfinite(loss)) return InvalidInput("the loss of its rounding is {}", loss);
     rounding.Step(gradient, pool);
@@ -184,7 +182,7 @@ class Optimizer {
     LATHE_ASSIGN_OR_RETURN(problem.input, ValueOnFirstBatch(observed_, layer.activation->value(),
                                                             engine_, data_, control_));
     LATHE_ASSIGN_OR_RETURN(problem.shape,
-                           AdaShapeOf(layer, problem.input.dims, problem.target.dims));
+                           LayerShapeOf(layer, problem.input.dims, problem.target.dims));
     return problem;
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lathe/flows/activation_layout.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/flows/save_model.h"
 #include "lathe/flows/tap_values.h"
@@ -20,21 +21,6 @@ struct Measured {
   // Empty until the layer's input was seen.
   std::vector<float> activation;
 };
-
-// The activation's channels: the last axis of Linear's, else axis 1.
-StatusOr<quant::WeightLayout> ActivationLayout(const passes::QuantLayer& layer,
-                                               std::span<const int64_t> dims) {
-  const size_t axis = layer.type == quant::LayerType::kLinear ? dims.size() - 1 : 1;
-  if (axis >= dims.size() || dims[axis] != layer.cin) {
-    return InvalidInput("its input [{}] does not have the {} channels of its weight",
-                        fmt::join(dims, ","), layer.cin);
-  }
-  int64_t before = 1;
-  for (const int64_t dim : dims.first(axis)) before *= dim;
-  int64_t after = 1;
-  for (const int64_t dim : dims.subspan(axis + 1)) after *= dim;
-  return quant::WeightLayout::AlongAxis(before, dims[axis], after);
-}
 
 Status Observe(Measured& measured, const eval::TensorView& view) {
   std::vector<float> storage;
@@ -138,23 +124,14 @@ StatusOr<quant::Record> MeasureBalance(const ir::Model& fused, const quant::Quan
                                        eval::Engine& engine, const frontends::BatchSource& data,
                                        const RunControl& control) {
   LATHE_ASSIGN_OR_RETURN(std::vector<Measured> layers, LayersToMeasure(fused, settings));
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (Measured& layer : layers) {
-    options.taps.push_back(
+    taps.push_back(
         {layer.layer.activation->value()->Resolve(), [&layer](const eval::TensorView& view) {
            return InLayer(Observe(layer, view), layer.layer.name);
          }});
   }
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(fused, options));
-  if (control.interrupted && control.interrupted()) {
-    return absl::CancelledError("interrupted; nothing was written");
-  }
-  LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(0));
-  LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-  if (control.progress) control.progress("balancing", 1, 1);
+  LATHE_RETURN_IF_ERROR(RunBatches(fused, std::move(taps), engine, data, 1, "balancing", control));
 
   quant::Record record;
   for (const Measured& layer : layers) {

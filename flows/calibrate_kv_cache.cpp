@@ -60,27 +60,15 @@ StatusOr<std::vector<Observed>> FindLayers(const ir::Model& model, const quant::
 // Feeds all batches to the observers that are not decided yet.
 Status RunPass(const ir::Model& model, std::span<const Observed> layers, eval::Engine& engine,
                const frontends::BatchSource& data, size_t num_batches, const RunControl& control) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (const Observed& layer : layers) {
     if (layer.observer->decided()) continue;
-    options.taps.push_back({layer.value, [&layer](const eval::TensorView& view) {
-                              return WithContext(layer.observer->Observe(view), ErrorContext::kNode,
-                                                 layer.layer->name);
-                            }});
+    taps.push_back({layer.value, [&layer](const eval::TensorView& view) {
+                      return WithContext(layer.observer->Observe(view), ErrorContext::kNode,
+                                         layer.layer->name);
+                    }});
   }
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(model, options));
-  for (size_t batch = 0; batch < num_batches; ++batch) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-    if (control.progress) control.progress("calibrating", batch + 1, num_batches);
-  }
-  return OkStatus();
+  return RunBatches(model, std::move(taps), engine, data, num_batches, "calibrating", control);
 }
 
 }  // namespace

@@ -44,27 +44,14 @@ StatusOr<Observers> TakeObservers(ir::Model& model, const quant::QuantSettings& 
 Status RunPass(const ir::Model& model, const Observers& observers, eval::Engine& engine,
                const frontends::BatchSource& data, size_t num_batches, size_t pass,
                const RunControl& control) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (const auto& observer : observers) {
     if (observer->decided()) continue;
-    options.taps.push_back({observer->value(), [&observer](const eval::TensorView& view) {
-                              return observer->Observe(view);
-                            }});
+    taps.push_back({observer->value(),
+                    [&observer](const eval::TensorView& view) { return observer->Observe(view); }});
   }
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(model, options));
   const std::string stage = pass == 0 ? "calibrating" : "calibrating again for close calls";
-  for (size_t batch = 0; batch < num_batches; ++batch) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-    if (control.progress) control.progress(stage, batch + 1, num_batches);
-  }
-  return OkStatus();
+  return RunBatches(model, std::move(taps), engine, data, num_batches, stage, control);
 }
 
 // What the observers found goes into the record; a layer that one of them finds unusable goes out

@@ -37,9 +37,7 @@ StatusOr<std::vector<int64_t>> Classify(eval::CompiledGraph& compiled,
                                         const RunControl& control, std::string_view stage) {
   std::vector<int64_t> all;
   for (size_t batch = 0; batch < evaluation.num_batches(); ++batch) {
-    if (control.interrupted && control.interrupted()) {
-      return absl::CancelledError("interrupted; nothing was written");
-    }
+    LATHE_RETURN_IF_ERROR(StopIfAsked(control));
     LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, evaluation.Load(batch));
     LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> outputs, compiled.Run(inputs));
     if (outputs.empty()) return InvalidInput("the model has no output to take a class from");

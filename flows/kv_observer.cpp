@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "lathe/flows/search_options.h"
 #include "lathe/flows/tap_values.h"
 
 namespace lathe::flows {
 namespace {
 
-// Pieces of this many values keep all threads busy and cost little to hand out.
-constexpr size_t kPiece = size_t{1} << 16;
 // Below this many values of a channel the values are smaller than the histogram of their search.
 constexpr uint64_t kMostKept = uint64_t{1} << 18;
 
@@ -27,13 +26,8 @@ Status InOutput(Status status) {
 
 StatusOr<std::unique_ptr<quant::IfmrObserver>> KvObserver::CreateIfmr(uint64_t count) const {
   const auto& ifmr = std::get<quant::IfmrParameters>(layer_.activation.algorithm);
-  return quant::IfmrObserver::Create({.max_percentile = ifmr.max_percentile,
-                                      .min_percentile = ifmr.min_percentile,
-                                      .search_range_start = ifmr.search_range[0],
-                                      .search_range_end = ifmr.search_range[1],
-                                      .search_step = ifmr.search_step,
-                                      .asymmetric = asymmetric_},
-                                     count);
+  constexpr int kBits = 8;
+  return quant::IfmrObserver::Create(IfmrOptionsOf(ifmr, kBits, asymmetric_), count);
 }
 
 Status KvObserver::CreateSearches(size_t count, size_t values_each) {

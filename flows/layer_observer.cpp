@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "lathe/flows/search_options.h"
 #include "lathe/flows/tap_values.h"
 
 namespace lathe::flows {
-namespace {
-
-// Pieces of this many values keep all threads busy and cost little to hand out.
-constexpr size_t kPiece = size_t{1} << 16;
-
-}  // namespace
 
 LayerObserver::LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
                              const ir::Value* value, ObserverContext& context)
@@ -29,18 +24,10 @@ Status LayerObserver::Create(uint64_t first_batch_count) {
     return OkStatus();
   }
   const auto& parameters = std::get<quant::IfmrParameters>(settings_.algorithm);
-  const quant::IfmrOptions options = {
-      .num_bits = settings_.activation_bits,
-      .max_percentile = parameters.max_percentile,
-      .min_percentile = parameters.min_percentile,
-      .search_range_start = parameters.search_range[0],
-      .search_range_end = parameters.search_range[1],
-      .search_step = parameters.search_step,
-      .asymmetric = settings_.with_offset,
-  };
   LATHE_ASSIGN_OR_RETURN(
-      ifmr_,
-      quant::IfmrObserver::Create(options, first_batch_count * static_cast<uint64_t>(batch_num_)));
+      ifmr_, quant::IfmrObserver::Create(
+                 IfmrOptionsOf(parameters, settings_.activation_bits, settings_.with_offset),
+                 first_batch_count * static_cast<uint64_t>(batch_num_)));
   return OkStatus();
 }
 

@@ -46,26 +46,17 @@ struct Meeting {
 Status RunTwins(const TwinnedModel& twins, std::vector<Meeting>& meetings, size_t batch_num,
                 eval::Engine& engine, const frontends::BatchSource& data,
                 const RunControl& control) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  options.outputs = false;
+  std::vector<eval::Tap> taps;
   for (size_t i = 0; i < twins.layers.size(); ++i) {
-    options.taps.push_back({twins.layers[i].original, [&meetings, i](const eval::TensorView& view) {
-                              return meetings[i].Take(view, true);
-                            }});
-    options.taps.push_back(
-        {twins.layers[i].quantized,
-         [&meetings, i](const eval::TensorView& view) { return meetings[i].Take(view, false); }});
+    taps.push_back({twins.layers[i].original, [&meetings, i](const eval::TensorView& view) {
+                      return meetings[i].Take(view, true);
+                    }});
+    taps.push_back({twins.layers[i].quantized, [&meetings, i](const eval::TensorView& view) {
+                      return meetings[i].Take(view, false);
+                    }});
   }
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(*twins.model, options));
-  for (size_t batch = 0; batch < batch_num; ++batch) {
-    if (control.interrupted && control.interrupted()) return absl::CancelledError("interrupted");
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
-    LATHE_RETURN_IF_ERROR(compiled->Run(inputs).status());
-    if (control.progress) control.progress("measuring sensitivity", batch + 1, batch_num);
-  }
-  return OkStatus();
+  return RunBatches(*twins.model, std::move(taps), engine, data, batch_num, "measuring sensitivity",
+                    control);
 }
 
 }  // namespace

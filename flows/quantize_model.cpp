@@ -53,9 +53,13 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
 
   // Shares its weights with the model that is changed.
   const std::unique_ptr<ir::Model> original = loaded.model->Clone();
-  LATHE_ASSIGN_OR_RETURN(CalibratedModel calibrated,
-                         CalibrateModel(std::move(loaded.model), chosen.settings, engine,
-                                        *request.data, request.control));
+  LATHE_ASSIGN_OR_RETURN(
+      CalibratedModel calibrated,
+      request.effort == Effort::kHigh
+          ? CalibrateWithHighEffort(std::move(loaded.model), chosen.settings, engine, *request.data,
+                                    request.control, summary.efforts)
+          : CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data,
+                           request.control));
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
 
@@ -76,9 +80,7 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
         "infinite");
   }
 
-  if (request.control.interrupted && request.control.interrupted()) {
-    return absl::CancelledError("interrupted; nothing was written");
-  }
+  LATHE_RETURN_IF_ERROR(StopIfAsked(request.control));
   LATHE_RETURN_IF_ERROR(files.Commit());
   summary.bytes_deploy = FileSize(summary.paths.deploy);
   summary.bytes_fake_quant = FileSize(summary.paths.fake_quant);

@@ -8,13 +8,20 @@
 #include "lathe/eval/engine.h"
 #include "lathe/flows/calibrate_model.h"
 #include "lathe/flows/fidelity.h"
+#include "lathe/flows/high_effort.h"
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/output_paths.h"
 
 namespace lathe::flows {
 
+enum class Effort {
+  kDefault,  // the reference's algorithms
+  kHigh,     // high_effort.h
+};
+
 struct QuantizeRequest {
   ConfigRequest config;
+  Effort effort = Effort::kDefault;
   // batch_num becomes the number of batches given, unless a configuration file says otherwise.
   const frontends::BatchSource* data = nullptr;
   // For the accuracy, where labels are given: labels of `evaluation`, or of `data` when that is
@@ -30,6 +37,8 @@ struct QuantizeSummary {
   OutputPaths paths;
   std::vector<std::string> quantized;
   std::vector<passes::LeftFloat> left_float;
+  // What high effort did for each quantised layer; empty with default effort.
+  std::vector<LayerEffort> efforts;
   std::vector<std::string> notes;
   uint64_t bytes_before = 0;
   uint64_t bytes_deploy = 0;

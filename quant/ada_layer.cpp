@@ -56,7 +56,7 @@ ActivationValue Activate(AdaActivation activation, float z, float leak) {
 
 }  // namespace
 
-StatusOr<AdaLayer> AdaLayer::Create(const AdaShape& shape, std::span<const float> input,
+StatusOr<AdaLayer> AdaLayer::Create(const LayerShape& shape, std::span<const float> input,
                                     std::span<const float> target, std::span<const float> bias,
                                     AdaActivation activation, std::span<const float> slopes,
                                     double positions) {
@@ -87,56 +87,6 @@ StatusOr<AdaLayer> AdaLayer::Create(const AdaShape& shape, std::span<const float
   return layer;
 }
 
-// Row `row` of the patches of output positions (y, x), (y, x + 1), ...: the input value that
-// weight `row` meets there, 0 outside the input.
-void AdaLayer::FillRun(int64_t group, int64_t row, int64_t sample, int64_t y, int64_t x,
-                       int64_t count, float* out) const {
-  const AdaShape& s = shape_;
-  const int64_t taps = s.kernel_h * s.kernel_w;
-  const int64_t channel = group * s.cin + row / taps;
-  const int64_t channels = s.groups * s.cin;
-  const int64_t area = s.in_h * s.in_w;
-  if (s.channels_last) {
-    const float* in = input_.data() + (sample * area + y * s.in_w + x) * channels + channel;
-    for (int64_t i = 0; i < count; ++i) out[i] = in[i * channels];
-    return;
-  }
-  const float* plane = input_.data() + (sample * channels + channel) * area;
-  const int64_t offset_y = row % taps / s.kernel_w * s.dilation_h;
-  const int64_t offset_x = row % s.kernel_w * s.dilation_w;
-  if (s.transposed) {
-    const int64_t from_y = y + s.pad_top - offset_y;
-    const bool row_inside = from_y >= 0 && from_y % s.stride_h == 0 && from_y / s.stride_h < s.in_h;
-    const float* in = plane + (row_inside ? from_y / s.stride_h * s.in_w : 0);
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t from_x = x + i + s.pad_left - offset_x;
-      const bool inside =
-          row_inside && from_x >= 0 && from_x % s.stride_w == 0 && from_x / s.stride_w < s.in_w;
-      out[i] = inside ? in[from_x / s.stride_w] : 0.0f;
-    }
-    return;
-  }
-  const int64_t in_y = y * s.stride_h - s.pad_top + offset_y;
-  if (in_y < 0 || in_y >= s.in_h) {
-    std::fill(out, out + count, 0.0f);
-    return;
-  }
-  const float* in = plane + in_y * s.in_w;
-  const int64_t first = x * s.stride_w - s.pad_left + offset_x;
-  if (s.stride_w == 1) {
-    const int64_t before = std::clamp<int64_t>(-first, 0, count);
-    const int64_t end = std::clamp<int64_t>(s.in_w - first, before, count);
-    std::fill(out, out + before, 0.0f);
-    std::copy(in + first + before, in + first + end, out + before);
-    std::fill(out + end, out + count, 0.0f);
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t in_x = first + i * s.stride_w;
-    out[i] = in_x >= 0 && in_x < s.in_w ? in[in_x] : 0.0f;
-  }
-}
-
 // patches [rows, kPositions]: rows first_row and on of the chunk's patches.
 void AdaLayer::FillPatches(const Chunk& chunk, int64_t group, std::span<const int64_t> samples,
                            int64_t first_row, int64_t rows, float* patches) const {
@@ -148,7 +98,8 @@ void AdaLayer::FillPatches(const Chunk& chunk, int64_t group, std::span<const in
       const int64_t position = place % shape_.out_positions();
       const int64_t x = position % shape_.out_w;
       const int64_t run = std::min(shape_.out_w - x, chunk.count - done);
-      FillRun(group, first_row + r, sample, position / shape_.out_w, x, run, out + done);
+      FillPatchRun(shape_, input_, {group, first_row + r},
+                   {sample, position / shape_.out_w, x, run}, out + done);
       done += run;
     }
   }

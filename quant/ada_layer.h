@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lathe/quant/matrix_product.h"
+#include "lathe/quant/patches.h"
 #include "lathe/support/status.h"
 #include "lathe/support/thread_pool.h"
 
@@ -24,29 +25,6 @@ enum class AdaActivation {
   kTanhGelu,
 };
 
-// A convolution over two axes, transposed or not, or a matrix product (a convolution of 1x1 over
-// the rows of each sample, `channels_last`).
-struct AdaShape {
-  int64_t samples = 1;
-  int64_t groups = 1;
-  // Of one group.
-  int64_t cin = 1;
-  int64_t cout = 1;
-  int64_t in_h = 1, in_w = 1;
-  int64_t out_h = 1, out_w = 1;
-  int64_t kernel_h = 1, kernel_w = 1;
-  int64_t stride_h = 1, stride_w = 1;
-  int64_t dilation_h = 1, dilation_w = 1;
-  int64_t pad_top = 0, pad_left = 0;
-  bool transposed = false;
-  // Inputs and outputs are [samples, positions, channels], else [samples, channels, positions].
-  bool channels_last = false;
-
-  // Of the weights [groups * cout, patch].
-  int64_t patch() const { return cin * kernel_h * kernel_w; }
-  int64_t out_positions() const { return out_h * out_w; }
-};
-
 class AdaLayer {
  public:
   // `input` and `target` (after the activation) are whole tensors; `bias` has one value an output
@@ -54,7 +32,7 @@ class AdaLayer {
   // number of samples is the sum of squared errors divided by that number and by `positions`, over
   // how many positions of a sample the reference averages. All must outlive the layer. Errors:
   // sizes that do not fit.
-  static StatusOr<AdaLayer> Create(const AdaShape& shape, std::span<const float> input,
+  static StatusOr<AdaLayer> Create(const LayerShape& shape, std::span<const float> input,
                                    std::span<const float> target, std::span<const float> bias,
                                    AdaActivation activation, std::span<const float> slopes,
                                    double positions);
@@ -77,10 +55,8 @@ class AdaLayer {
                  std::vector<float>& patches, std::vector<float>& sums);
   void FillPatches(const Chunk& chunk, int64_t group, std::span<const int64_t> samples,
                    int64_t first_row, int64_t rows, float* patches) const;
-  void FillRun(int64_t group, int64_t row, int64_t sample, int64_t y, int64_t x, int64_t count,
-               float* out) const;
 
-  AdaShape shape_;
+  LayerShape shape_;
   std::span<const float> input_;
   std::span<const float> target_;
   std::span<const float> bias_;

@@ -123,6 +123,19 @@ std::string SizeText(uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+void PrintRecordSummary(const RecordSummary& summary, bool json) {
+  if (json) {
+    PrintJson({{"model", summary.model},
+               {"record", summary.record},
+               {summary.done, summary.layers},
+               {"notes", summary.notes}});
+    return;
+  }
+  fmt::print("{} {} layers\n", summary.done, summary.layers);
+  for (const std::string& note : summary.notes) fmt::print("note: {}\n", note);
+  fmt::print("wrote {}\n", summary.record);
+}
+
 std::string_view RemarkKindText(passes::Remark::Kind kind) {
   switch (kind) {
     case passes::Remark::Kind::kApplied:

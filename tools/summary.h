@@ -23,6 +23,17 @@ void PrintTable(const std::vector<std::vector<std::string>>& rows);
 // "1.5 MB"; units of 1000.
 std::string SizeText(uint64_t bytes);
 
+// What a command says that wrote a record and nothing else: that it `done` ("balanced") so many
+// layers.
+struct RecordSummary {
+  std::string model;
+  std::string record;
+  std::string done;
+  size_t layers = 0;
+  std::vector<std::string> notes;
+};
+void PrintRecordSummary(const RecordSummary& summary, bool json);
+
 std::string_view RemarkKindText(passes::Remark::Kind kind);
 
 // Every run of a pass. Times are only told when asked for: without them equal runs print equal

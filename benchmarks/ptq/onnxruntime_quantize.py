@@ -1,6 +1,6 @@
 """What `lathe quantize` is compared with, as one process: ONNX Runtime's static quantisation, or bare float inference.
 
-    python onnxruntime_quantize.py MinMax|Entropy|inference MODEL.onnx OUT.onnx BATCH.npy...
+    python onnxruntime_quantize.py MinMax|Entropy|Percentile|inference MODEL.onnx OUT.onnx BATCH.npy...
 
 int8 weights per channel and int8 activations, calibrated on the batches, which are held in memory. For `inference`
 nothing is written and the line `seconds N` gives the time of the runs alone. MODEL is what ONNX Runtime's own

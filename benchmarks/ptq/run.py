@@ -1,18 +1,19 @@
-"""Quantises a network beside ONNX Runtime and prints a Markdown table.
+"""Quantises a network beside ONNX Runtime and NNCF and prints a Markdown table.
 
-    python run.py [--lathe build/bin/lathe] [--network resnet50] [--rounds 3] [--entropy]
+    python run.py [--lathe build/bin/lathe] [--network resnet50] [--rounds 3] [--only NAME...] [--output TABLE.md]
     python run.py --growth 8 800        peak memory of `lathe quantize` for these numbers of images
 
-Both get the same 32 images of 224x224 in the same batches of four. Each side is a process of its own, measured
+All get the same 32 images of 224x224 in the same batches of four. Each side is a process of its own, measured
 whole: wall time, and peak resident memory as the system counted it. The rounds are interleaved, so that another
 program's load hits all; of each side the shortest time and the largest peak count. ONNX Runtime's pre-processing of
-the model is not counted.
+the model is not counted. The environment is that of scripts/requirements/peers.txt.
 """
 import argparse
 import os
 import pathlib
 import sys
 import tempfile
+from importlib import metadata
 
 import numpy as np
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -22,6 +23,10 @@ import make_model
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
 from measure import in_child, measure  # noqa: E402
+OURS = "lathe quantize"
+METHODS = ("MinMax", "Entropy", "Percentile")
+FLOAT = "float inference (ONNX Runtime)"
+PEERS = [*(f"ONNX Runtime, {method}" for method in METHODS), "NNCF", FLOAT]
 IMAGES = 32
 BATCH = 4
 DATA_SEED = 1
@@ -54,27 +59,32 @@ def compare(arguments, model, folder):
     def onnxruntime(what, source):
         return [sys.executable, HERE / "onnxruntime_quantize.py", what, source, folder / "other.onnx", *batches(data)]
 
-    contenders = {"lathe quantize": lathe_command(arguments, model, data, folder),
-                  "ONNX Runtime, MinMax": onnxruntime("MinMax", prepared)}
-    if arguments.entropy:
-        contenders["ONNX Runtime, Entropy"] = onnxruntime("Entropy", prepared)
-    contenders["float inference (ONNX Runtime)"] = onnxruntime("inference", model)
+    nncf = [sys.executable, HERE / "nncf_quantize.py", prepared, folder / "other.onnx", *batches(data)]
+    commands = {OURS: lathe_command(arguments, model, data, folder),
+                **{f"ONNX Runtime, {method}": onnxruntime(method, prepared) for method in METHODS},
+                "NNCF": nncf, FLOAT: onnxruntime("inference", model)}
+    contenders = {name: command for name, command in commands.items() if name in {OURS, *arguments.only}}
 
     results = {}
     for _ in range(arguments.rounds):
         for name, command in contenders.items():
             seconds, peak, text = measure(command)
-            if name.startswith("float"):
+            if name == FLOAT:
                 seconds = float(text.split()[1])
             old = results.get(name, (seconds, peak))
             results[name] = (min(seconds, old[0]), max(peak, old[1]))
 
-    ours = results["lathe quantize"]
-    print(f"{arguments.network}, {IMAGES} images of 224x224 in batches of {BATCH}, {os.cpu_count()} cores, "
-          f"shortest time and largest peak of {arguments.rounds} rounds:\n")
-    print("| | time | peak memory | time / lathe | memory / lathe |\n| --- | ---: | ---: | ---: | ---: |")
+    ours = results[OURS]
+    lines = [f"{arguments.network}, {IMAGES} images of 224x224 in batches of {BATCH}, {os.cpu_count()} cores, "
+             f"shortest time and largest peak of {arguments.rounds} rounds:\n",
+             "| | time | peak memory | time / lathe | memory / lathe |\n| --- | ---: | ---: | ---: | ---: |"]
     for name, (seconds, peak) in results.items():
-        print(f"| {name} | {seconds:.1f} s | {gigabytes(peak)} | {seconds / ours[0]:.2f} | {peak / ours[1]:.2f} |")
+        lines.append(f"| {name} | {seconds:.1f} s | {gigabytes(peak)} | {seconds / ours[0]:.2f} | {peak / ours[1]:.2f} |")
+    versions = ", ".join(f"{package} {metadata.version(package)}" for package in ("onnxruntime", "nncf"))
+    text = "\n".join([*lines, f"\nPeers: {versions}."]) + "\n"
+    print(text, end="")
+    if arguments.output:
+        arguments.output.write_text(text)
 
 
 def growth(arguments, model, folder):
@@ -96,7 +106,8 @@ def main():
     parser.add_argument("--lathe", type=pathlib.Path, default=HERE.parent.parent / "build/bin/lathe")
     parser.add_argument("--network", choices=sorted(make_model.NETWORKS), default="resnet50")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--entropy", action="store_true", help="also measure ONNX Runtime's Entropy method")
+    parser.add_argument("--only", nargs="+", choices=PEERS, default=PEERS, help="peers to run; default: all")
+    parser.add_argument("--output", type=pathlib.Path, metavar="TABLE.md", help="also write the table here")
     parser.add_argument("--growth", type=int, nargs="+", metavar="IMAGES")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lathe-benchmark-") as name:

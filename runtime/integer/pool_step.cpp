@@ -143,9 +143,9 @@ class QuantizedMaxPoolStep : public Step {
       for (size_t row = task * kRowsATask; row < end; ++row) {
         layer_.window.Rows(row, inputs.data());
         if (layer_.result.element == Element::kInt8) {
-          Pool<uint8_t>(context, row, inputs, 128);
+          Pool<uint8_t>(context, row, inputs);
         } else {
-          Pool<int16_t>(context, row, inputs, 0);
+          Pool<int16_t>(context, row, inputs);
         }
       }
     });
@@ -153,11 +153,11 @@ class QuantizedMaxPoolStep : public Step {
 
  private:
   template <typename T>
-  void Pool(const RunContext& context, size_t row, const std::vector<int64_t>& inputs,
-            int32_t shift) const {
+  void Pool(const RunContext& context, size_t row, const std::vector<int64_t>& inputs) const {
     const size_t stride = layer_.result.stride;
     T* out = reinterpret_cast<T*>(context.At(output_)) + row * stride;
-    std::fill_n(out, stride, static_cast<T>(layer_.result.quant.low + shift));
+    // Not the lowest of the tensor's type: a Pad writes its offset, which may lie below INT4's.
+    std::fill_n(out, stride, std::numeric_limits<T>::lowest());
     Largest(reinterpret_cast<const T*>(context.At(layer_.input)),
             context.tensors[layer_.input].stride, inputs, stride, out);
   }

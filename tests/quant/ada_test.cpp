@@ -97,7 +97,7 @@ TEST(AdaRounding, Refuses) {
 }
 
 // The layer computed as the definition says, one output value at a time, in double.
-double SlowLoss(const AdaShape& s, std::span<const float> x, std::span<const float> t,
+double SlowLoss(const LayerShape& s, std::span<const float> x, std::span<const float> t,
                 std::span<const float> w, std::span<const float> bias,
                 const std::function<double(double)>& activate, double positions) {
   double loss = 0;
@@ -164,8 +164,8 @@ std::vector<Kind> Kinds() {
   };
 }
 
-std::vector<AdaShape> Shapes() {
-  std::vector<AdaShape> shapes;
+std::vector<LayerShape> Shapes() {
+  std::vector<LayerShape> shapes;
   shapes.push_back({.samples = 2,
                     .cin = 3,
                     .cout = 5,
@@ -230,7 +230,7 @@ std::vector<AdaShape> Shapes() {
 
 TEST(AdaLayer, LossAndGradientAreThoseOfTheDefinition) {
   ThreadPool pool(2);
-  for (const AdaShape& s : Shapes()) {
+  for (const LayerShape& s : Shapes()) {
     const auto x = Random(s.samples * s.groups * s.cin * s.in_h * s.in_w, 1);
     const auto t = Random(s.samples * s.groups * s.cout * s.out_positions(), 2);
     auto w = Random(s.groups * s.cout * s.patch(), 3);
@@ -262,12 +262,12 @@ TEST(AdaLayer, LossAndGradientAreThoseOfTheDefinition) {
 
 TEST(AdaLayer, TakesTheSamplesItIsGiven) {
   ThreadPool pool(1);
-  const AdaShape s = Shapes()[0];
+  const LayerShape s = Shapes()[0];
   const auto x = Random(2 * 3 * 42, 1);
   const auto t = Random(2 * 5 * 42, 2);
   const auto w = Random(5 * 27, 3);
   auto both = AdaLayer::Create(s, x, t, {}, AdaActivation::kRelu, {}, 42);
-  AdaShape one = s;
+  LayerShape one = s;
   one.samples = 1;
   auto second = AdaLayer::Create(one, std::span(x).subspan(3 * 42), std::span(t).subspan(5 * 42),
                                  {}, AdaActivation::kRelu, {}, 42);
@@ -277,7 +277,7 @@ TEST(AdaLayer, TakesTheSamplesItIsGiven) {
 }
 
 TEST(AdaLayer, Refuses) {
-  const AdaShape s = Shapes()[4];
+  const LayerShape s = Shapes()[4];
   const std::vector<float> x(3 * 5 * 37);
   const std::vector<float> t(3 * 5 * 70);
   EXPECT_EQ(AdaLayer::Create(s, t, t, {}, AdaActivation::kNone, {}, 1).status().message(),
@@ -294,7 +294,7 @@ TEST(AdaLayer, Refuses) {
 // The point of it: after learning, the rounded weights give the layer's output better than
 // rounding to the nearest does, and the bits are those of one thread.
 TEST(AdaRound, BeatsRoundingToNearest) {
-  AdaShape s{.samples = 24, .cin = 24, .cout = 12, .channels_last = true};
+  LayerShape s{.samples = 24, .cin = 24, .cout = 12, .channels_last = true};
   // Correlated inputs, where neighbours can make up for each other's rounding.
   auto x = Random(s.samples * s.cin, 1);
   for (size_t i = 1; i < x.size(); ++i) x[i] = 0.9f * x[i - 1] + 0.3f * x[i];

@@ -46,16 +46,12 @@ Status Run(const BalanceOptions& options, const GlobalOptions& global) {
   }
   LATHE_RETURN_IF_ERROR(StopIfInterrupted());
   LATHE_RETURN_IF_ERROR(WriteFileAtomically(options.record, backends::WriteRecord(*record)));
-  if (global.json) {
-    PrintJson({{"model", options.model},
-               {"record", options.record},
-               {"balanced", record->entries.size()},
-               {"notes", notes}});
-    return OkStatus();
-  }
-  fmt::print("balanced {} layers\n", record->entries.size());
-  for (const std::string& note : notes) fmt::print("note: {}\n", note);
-  fmt::print("wrote {}\n", options.record);
+  PrintRecordSummary({.model = options.model,
+                      .record = options.record,
+                      .done = "balanced",
+                      .layers = record->entries.size(),
+                      .notes = std::move(notes)},
+                     global.json);
   return OkStatus();
 }
 

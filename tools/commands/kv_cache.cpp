@@ -58,16 +58,12 @@ Status Run(const KvCacheOptions& options, const GlobalOptions& global) {
                                                  MakeRunControl(global, progress)));
   LATHE_RETURN_IF_ERROR(StopIfInterrupted());
   LATHE_RETURN_IF_ERROR(WriteFileAtomically(options.record, backends::WriteRecord(record)));
-  if (global.json) {
-    PrintJson({{"model", options.model},
-               {"record", options.record},
-               {"calibrated", record.entries.size()},
-               {"notes", notes}});
-    return OkStatus();
-  }
-  fmt::print("calibrated {} layers\n", record.entries.size());
-  for (const std::string& note : notes) fmt::print("note: {}\n", note);
-  fmt::print("wrote {}\n", options.record);
+  PrintRecordSummary({.model = options.model,
+                      .record = options.record,
+                      .done = "calibrated",
+                      .layers = record.entries.size(),
+                      .notes = std::move(notes)},
+                     global.json);
   return OkStatus();
 }
 

@@ -1,4 +1,5 @@
 // lathe quantize MODEL -d DATA... -o PREFIX: the main job.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -24,7 +25,44 @@ struct QuantizeOptions {
   std::vector<std::string> evaluation;
   std::string labels;
   flows::ConfigRequest config;
+  std::string effort = "default";
 };
+
+Json EffortJson(const std::vector<flows::LayerEffort>& efforts) {
+  Json layers = Json::array();
+  for (const flows::LayerEffort& effort : efforts) {
+    Json layer = {{"name", effort.layer}};
+    if (effort.searched) {
+      layer["balance_strength"] = effort.strength;
+      layer["range_widening"] = effort.widening;
+      layer["expected_gain_db"] = effort.gain_db;
+    }
+    layer["weights_rounded_together"] = effort.rounded;
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+// One line for the network, one a layer where each is wanted.
+void PrintEfforts(const std::vector<flows::LayerEffort>& efforts, bool every_layer) {
+  if (efforts.empty()) return;
+  const auto count = [&](auto has) { return std::ranges::count_if(efforts, has); };
+  fmt::print("high effort: {} ranges searched, {} layers balanced, {} weights rounded together\n",
+             count([](const auto& e) { return e.searched; }),
+             count([](const auto& e) { return e.strength > 0; }),
+             count([](const auto& e) { return e.rounded; }));
+  if (!every_layer) return;
+  for (const flows::LayerEffort& effort : efforts) {
+    std::vector<std::string> done;
+    if (effort.searched) {
+      done.push_back(fmt::format("balance strength {}, range times {}, {:.1f} dB expected",
+                                 effort.strength, effort.widening, effort.gain_db));
+    }
+    if (effort.rounded) done.push_back("weights rounded together");
+    if (done.empty()) done.push_back("as with default effort");
+    fmt::print("  {}: {}\n", effort.layer, fmt::join(done, "; "));
+  }
+}
 
 Json SummaryJson(const QuantizeOptions& options, const flows::QuantizeSummary& summary,
                  double seconds) {
@@ -46,6 +84,7 @@ Json SummaryJson(const QuantizeOptions& options, const flows::QuantizeSummary& s
         {"deploy", summary.bytes_deploy},
         {"fake_quant", summary.bytes_fake_quant}}},
   };
+  if (!summary.efforts.empty()) json["effort"] = EffortJson(summary.efforts);
   // JSON has no infinity: equal outputs have no ratio.
   json["sqnr_db"] = std::isfinite(summary.sqnr_db) ? Json(summary.sqnr_db) : Json(nullptr);
   if (summary.accuracy) {
@@ -65,6 +104,7 @@ void PrintSummary(const flows::QuantizeSummary& summary, double seconds, bool ev
   for (const passes::LeftFloat& layer : summary.left_float) {
     fmt::print("float: {}: {}\n", layer.layer, layer.reason);
   }
+  PrintEfforts(summary.efforts, every_layer);
   for (const std::string& note : summary.notes) fmt::print("note: {}\n", note);
   std::vector<std::vector<std::string>> rows = {{"", "before", "after"}};
   rows.push_back({"size", SizeText(summary.bytes_before), SizeText(summary.bytes_deploy)});
@@ -89,6 +129,7 @@ Status Run(const QuantizeOptions& options, const GlobalOptions& global) {
   Progress progress;
   flows::QuantizeRequest request;
   request.config = options.config;
+  if (options.effort == "high") request.effort = flows::Effort::kHigh;
   request.data = data.get();
   request.model_path = options.model;
   request.output_prefix = options.prefix;
@@ -150,6 +191,12 @@ void AddQuantizeCommand(CLI::App& app, GlobalOptions& global) {
       ->type_name("LAYER")
       ->excludes(config)
       ->excludes(cfg);
+  command
+      ->add_option("--effort", options->effort,
+                   "high: ranges, balancing and rounding by measured error; takes several times "
+                   "as long")
+      ->check(CLI::IsMember({"default", "high"}))
+      ->capture_default_str();
   CLI::Option* labels = command
                             ->add_option("--labels", options->labels,
                                          "Class numbers (.npy), one a sample: measures accuracy")

@@ -87,18 +87,23 @@ TEST(ConvertBatchNorm, Refuses) {
   ExpectRefused(variance, pass, "scale or shift would not be finite");
 }
 
+// What becomes of a MatMul and `op` of its result and a bias; the result is the `first` operand.
+const ir::Node& GemmOf(Net& net, const std::string& op, bool first) {
+  ir::Value* product =
+      net.Op("MatMul", "product", {net.Matrix("x", "n", 3), net.Init("w", {3, 4})});
+  ir::Value* bias = net.Init("b", {4});
+  net.Output(net.Op(
+      op, "y",
+      first ? std::vector<ir::Value*>{product, bias} : std::vector<ir::Value*>{bias, product}));
+  EXPECT_TRUE(RunPass(net.model(), "convert-matmul-add").changed);
+  EXPECT_EQ(Listing(net.graph()), "y = Gemm(x, w, b)\nreturn y\n");
+  return *net.graph().first_node();
+}
+
 TEST(ConvertMatMulAdd, EitherOperandOfAdd) {
   for (const bool first : {true, false}) {
     Net net;
-    ir::Value* product =
-        net.Op("MatMul", "product", {net.Matrix("x", "n", 3), net.Init("w", {3, 4})});
-    ir::Value* bias = net.Init("b", {4});
-    net.Output(net.Op(
-        "Add", "y",
-        first ? std::vector<ir::Value*>{product, bias} : std::vector<ir::Value*>{bias, product}));
-    EXPECT_TRUE(RunPass(net.model(), "convert-matmul-add").changed);
-    EXPECT_EQ(Listing(net.graph()), "y = Gemm(x, w, b)\nreturn y\n");
-    const ir::Node& gemm = *net.graph().first_node();
+    const ir::Node& gemm = GemmOf(net, "Add", first);
     EXPECT_EQ(gemm.name_text(), "product");
     EXPECT_EQ(net.model().OriginNames(gemm.origin()).size(), 2u);
   }
@@ -107,15 +112,7 @@ TEST(ConvertMatMulAdd, EitherOperandOfAdd) {
 TEST(ConvertMatMulAdd, EitherOperandOfSub) {
   for (const bool first : {true, false}) {
     Net net;
-    ir::Value* product =
-        net.Op("MatMul", "product", {net.Matrix("x", "n", 3), net.Init("w", {3, 4})});
-    ir::Value* bias = net.Init("b", {4});
-    net.Output(net.Op(
-        "Sub", "y",
-        first ? std::vector<ir::Value*>{product, bias} : std::vector<ir::Value*>{bias, product}));
-    EXPECT_TRUE(RunPass(net.model(), "convert-matmul-add").changed);
-    EXPECT_EQ(Listing(net.graph()), "y = Gemm(x, w, b)\nreturn y\n");
-    const ir::Node& gemm = *net.graph().first_node();
+    const ir::Node& gemm = GemmOf(net, "Sub", first);
     EXPECT_EQ(gemm.FloatAttribute("alpha", 1.0f), first ? 1.0f : -1.0f);
     EXPECT_EQ(gemm.FloatAttribute("beta", 1.0f), first ? -1.0f : 1.0f);
   }

@@ -61,6 +61,21 @@ TEST(IntegerFuzz, Pools) {
   }
 }
 
+// A window that sees only what a Pad wrote: the offset, which 4 bits need not hold.
+TEST(IntegerPools, APadBelowTheRangeOfFourBits) {
+  GraphBuilder graph;
+  const std::vector<int64_t> dims = {1, 1, 2, 2};
+  ir::Value* x = &graph.Node("AscendQuant", "quant", {&graph.Input("x", dims)},
+                             {{"scale", 5.0f}, {"offset", -93.0f}, {"dst_type", "INT4"}});
+  const std::vector<int64_t> pads = {0, 0, 2, 0, 0, 0, 0, 0};
+  x = &graph.Node("Pad", "pad", {x, &graph.Constant("pads", ir::Tensor::Of({8}, pads))});
+  x = &graph.Node("MaxPool", "pool", {x}, {{"kernel_shape", std::vector<int64_t>{2, 2}}});
+  x = &graph.Node("AscendAntiQuant", "anti", {x},
+                  {{"scale", 0.5f}, {"offset", -93.0f}, {"dst_type", "INT4"}});
+  graph.Output(*x, ir::ElementType::kFloat32);
+  CheckGenerated(graph, {{"x", dims, {20.0f, 1.0f, -3.0f, 7.0f}}}, "pool");
+}
+
 // Several layers with branches, additions, pools and several readers of one value.
 TEST(IntegerFuzz, Nets) {
   for (int i = 0; i < Rounds(200); ++i) {
