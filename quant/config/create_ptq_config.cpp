@@ -90,8 +90,8 @@ class Creator {
   Status ApplySkips(const LayerIndex& index) {
     std::vector<bool> skipped(layers_.size());
     LATHE_RETURN_IF_ERROR(SkipLayers(index, "skip_layers", simplified_.skip_layers, skipped));
-    LATHE_RETURN_IF_ERROR(
-        SkipTypes(index, "skip_layer_types", simplified_.skip_layer_types, skipped));
+    LATHE_RETURN_IF_ERROR(SkipTypes(index, "skip_layer_types", simplified_.skip_layer_types,
+                                    AbsentType::kRefused, skipped));
     for (size_t i = 0; i < layers_.size(); ++i) layers_[i].skipped = skipped[i];
     if (std::find(skipped.begin(), skipped.end(), false) == skipped.end()) {
       return InvalidInput("every layer that can be quantised is skipped: nothing is left to do");
@@ -137,7 +137,8 @@ class Creator {
                            CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
     LATHE_ASSIGN_OR_RETURN(const auto names,
                            CheckOverrides(kOverrideLayers, simplified_.override_layer_configs));
-    LATHE_ASSIGN_OR_RETURN(const auto chosen, ChooseOverrides(network_, index, types, names));
+    LATHE_ASSIGN_OR_RETURN(const auto chosen,
+                           ChooseOverrides(network_, index, types, names, AbsentType::kRefused));
     for (size_t i = 0; i < layers_.size(); ++i) {
       if (!chosen[i].has_value()) continue;
       const auto& list = chosen[i]->by_name ? simplified_.override_layer_configs

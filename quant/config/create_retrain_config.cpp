@@ -60,8 +60,12 @@ class Creator {
                            CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
     LATHE_ASSIGN_OR_RETURN(const auto names,
                            CheckOverrides(kOverrideLayers, simplified_.override_layer_configs));
-    LATHE_ASSIGN_OR_RETURN(const auto chosen, ChooseOverrides(network_, index, types, names));
+    LATHE_ASSIGN_OR_RETURN(const auto chosen, ChooseOverrides(network_, index, types, names,
+                                                              AbsentType::kWithoutEffect));
 
+    NoteAbsentTypes(index, "skip_layer_types", simplified_.skip_layer_types);
+    NoteAbsentTypes(index, "quant_skip_types", simplified_.quant_skip_types);
+    NoteAbsentTypes(index, kOverrideTypes, types);
     RetrainConfig& config = result_.config;
     config.batch_num = simplified_.batch_num;
     config.force_fp16_quant = simplified_.force_fp16_quant;
@@ -84,11 +88,22 @@ class Creator {
     LATHE_RETURN_IF_ERROR(SkipLayers(index, "skip_layers", simplified_.skip_layers, skipped));
     LATHE_RETURN_IF_ERROR(
         SkipLayers(index, "quant_skip_layers", simplified_.quant_skip_layers, skipped));
-    LATHE_RETURN_IF_ERROR(
-        SkipTypes(index, "skip_layer_types", simplified_.skip_layer_types, skipped));
-    LATHE_RETURN_IF_ERROR(
-        SkipTypes(index, "quant_skip_types", simplified_.quant_skip_types, skipped));
+    LATHE_RETURN_IF_ERROR(SkipTypes(index, "skip_layer_types", simplified_.skip_layer_types,
+                                    AbsentType::kWithoutEffect, skipped));
+    LATHE_RETURN_IF_ERROR(SkipTypes(index, "quant_skip_types", simplified_.quant_skip_types,
+                                    AbsentType::kWithoutEffect, skipped));
     return skipped;
+  }
+
+  // The types are known ones.
+  void NoteAbsentTypes(const LayerIndex& index, std::string_view where,
+                       const std::vector<std::string>& types) {
+    for (const std::string& type : types) {
+      const Status found = index.FindType(where, type).status();
+      if (!found.ok()) {
+        result_.notes.push_back(fmt::format("{}; it has no effect", FormatError(found)));
+      }
+    }
   }
 
   void Note(std::string_view where, const LayerDescription& layer, std::string_view reason,

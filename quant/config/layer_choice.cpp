@@ -3,6 +3,15 @@
 #include "lathe/support/quoted.h"
 
 namespace lathe::quant {
+namespace {
+
+StatusOr<std::vector<size_t>> FindType(const LayerIndex& index, std::string_view where,
+                                       std::string_view type, AbsentType absent) {
+  return absent == AbsentType::kRefused ? index.FindType(where, type)
+                                        : index.FindTypeIfAny(where, type);
+}
+
+}  // namespace
 
 std::string OverrideText(std::string_view list, std::string_view target) {
   return fmt::format("{} {}", list, Quoted(target));
@@ -10,11 +19,12 @@ std::string OverrideText(std::string_view list, std::string_view target) {
 
 StatusOr<std::vector<std::optional<ChosenOverride>>> ChooseOverrides(
     const NetworkDescription& network, const LayerIndex& index,
-    const std::vector<std::string>& types, const std::vector<std::string>& names) {
+    const std::vector<std::string>& types, const std::vector<std::string>& names,
+    AbsentType absent) {
   std::vector<std::optional<ChosenOverride>> chosen(network.layers.size());
   LATHE_RETURN_IF_ERROR(CheckUnique(kOverrideTypes, types));
   for (size_t i = 0; i < types.size(); ++i) {
-    LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType(kOverrideTypes, types[i]));
+    LATHE_ASSIGN_OR_RETURN(const auto positions, FindType(index, kOverrideTypes, types[i], absent));
     for (const size_t position : positions) {
       if (chosen[position].has_value()) {
         return InvalidInput("{}: both {} and {} are types of layer {}: give only one",
@@ -43,10 +53,11 @@ Status SkipLayers(const LayerIndex& index, std::string_view where,
 }
 
 Status SkipTypes(const LayerIndex& index, std::string_view where,
-                 const std::vector<std::string>& types, std::vector<bool>& skipped) {
+                 const std::vector<std::string>& types, AbsentType absent,
+                 std::vector<bool>& skipped) {
   LATHE_RETURN_IF_ERROR(CheckUnique(where, types));
   for (const std::string& type : types) {
-    LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType(where, type));
+    LATHE_ASSIGN_OR_RETURN(const auto positions, FindType(index, where, type, absent));
     for (const size_t position : positions) skipped[position] = true;
   }
   return OkStatus();

@@ -25,13 +25,18 @@ struct ChosenOverride {
   size_t position = 0;
 };
 
+// What becomes of a rule for a type that no layer of the network has: the reference's check after
+// training refuses it, that for training does not look.
+enum class AbsentType { kRefused, kWithoutEffect };
+
 // For each layer of `network` its override: that of its name, else of its type, else none. `types`
 // and `names` are the targets of override_layer_types and override_layer_configs. Errors: a target
 // that is there twice, that names nothing or that cannot be quantised; two types that share a layer
 // ("Conv" and "Conv2d").
 StatusOr<std::vector<std::optional<ChosenOverride>>> ChooseOverrides(
     const NetworkDescription& network, const LayerIndex& index,
-    const std::vector<std::string>& types, const std::vector<std::string>& names);
+    const std::vector<std::string>& types, const std::vector<std::string>& names,
+    AbsentType absent);
 
 // "override_layer_types 'Conv2d'".
 std::string OverrideText(std::string_view list, std::string_view target);
@@ -41,6 +46,7 @@ std::string OverrideText(std::string_view list, std::string_view target);
 Status SkipLayers(const LayerIndex& index, std::string_view where,
                   const std::vector<std::string>& names, std::vector<bool>& skipped);
 Status SkipTypes(const LayerIndex& index, std::string_view where,
-                 const std::vector<std::string>& types, std::vector<bool>& skipped);
+                 const std::vector<std::string>& types, AbsentType absent,
+                 std::vector<bool>& skipped);
 
 }  // namespace lathe::quant

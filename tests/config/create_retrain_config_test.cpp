@@ -64,6 +64,22 @@ TEST(CreateRetrainConfig, AnOverrideTravelsAsAWhole) {
   EXPECT_EQ(Layer(created, "stem").weight, (RetrainWeightConfig{true, false, 8}));
 }
 
+TEST(CreateRetrainConfig, TypesThatTheModelHasNotHaveNoEffect) {
+  NetworkDescription network = SmallNetwork();
+  std::erase_if(network.layers,
+                [](const LayerDescription& layer) { return layer.type == LayerType::kGru; });
+  AmctRetrainConfig simplified;
+  simplified.skip_layer_types = {"GRU"};
+  simplified.override_layer_types = {{"GRU", {}, {}}};
+  const auto created = CreateRetrainConfig(network, simplified);
+  ASSERT_TRUE(created.ok()) << FormatError(created.status());
+  EXPECT_THAT(created->notes,
+              ElementsAre("skip_layer_types: the model has no layer of type GRU; it has no effect",
+                          "override_layer_types: the model has no layer of type GRU; it has no "
+                          "effect"));
+  EXPECT_EQ(created->config, CreateRetrainConfig(network, {})->config);
+}
+
 TEST(CreateRetrainConfig, SkippedUnlessOverridden) {
   AmctRetrainConfig simplified;
   simplified.skip_layers = {"stem"};
@@ -132,7 +148,7 @@ TEST(CreateRetrainConfig, ErrorsOfRules) {
   };
   EXPECT_EQ(with([](auto& s) { s.batch_num = 0; }), "batch_num is 0, it must be above 0");
   EXPECT_EQ(with([](auto& s) { s.skip_layers = {"stm"}; }),
-            "skip_layers: the model has no layer 'stm' (did you mean 'stem'?)");
+            "skip_layers: the model has no layer 'stm' (did you mean 'stem' or 'lstm'?)");
   EXPECT_EQ(with([](auto& s) {
               s.quant_skip_layers = {"stem", "stem"};
             }),

@@ -50,7 +50,7 @@ TEST(RetrainCfg, EveryField) {
 TEST(RetrainCfg, ErrorsSayWhere) {
   EXPECT_EQ(Error("batch_num: 1\nskip_layer: \"a\""),
             "line 2, column 1: AMCTRetrainConfig has no field 'skip_layer' (did you mean "
-            "'skip_layers'?)");
+            "'skip_layers', 'skip_layer_types' or 'quant_skip_layers'?)");
   EXPECT_EQ(Error("retrain_data_quant_config {\n  ulq_quantize { clip_max_min { clip_max: 3 } } }"),
             "line 2, column 18: clip_max_min has no clip_min");
   EXPECT_EQ(Error("override_layer_configs { }"),

@@ -99,7 +99,7 @@ TEST(RetrainJson, ErrorsOfGlobalKeys) {
             "'batch_nam' is neither a global key nor a layer: a layer is an object, this is an "
             "integer (did you mean 'batch_num'?)");
   EXPECT_EQ(Error("{\"version\": 1,\n  \"batch_num\" 1}"),
-            "line 2, column 15: this is no JSON; expected ':'");
+            "line 2, column 15: not JSON: unexpected number literal; expected ':'");
 }
 
 TEST(RetrainJson, ErrorsOfLayers) {

@@ -58,7 +58,7 @@ TEST(RetrainSettings, WeightsThatCannotBePacked) {
 
 TEST(RetrainSettings, Errors) {
   EXPECT_EQ(Error(Config({{"stm", true, {}, {}}})),
-            "configuration: the model has no layer 'stm' (did you mean 'stem'?)");
+            "configuration: the model has no layer 'stm' (did you mean 'stem' or 'lstm'?)");
   EXPECT_EQ(Error(Config({{"pool", true, {}, {}}})),
             "configuration: 'pool' of type AvgPool2d cannot be quantised: it has nothing to train");
   EXPECT_EQ(Error(Config({{"shared", true, {}, {}}})),

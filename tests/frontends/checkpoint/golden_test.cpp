@@ -71,10 +71,10 @@ TEST_F(GoldenCheckpoints, FloatStateIsThatOfTheModel) {
   }
 }
 
-// Every tensor of a retrained checkpoint is in the file as it stands, and the layers that the
-// reference saves unchanged are equal to those in its model.
+// Every tensor of a retrained checkpoint is in the file as it stands. (What it holds is compared
+// with Python's own reading, in python_pickles_test.py.)
 TEST_F(GoldenCheckpoints, RetrainedStateIsRead) {
-  size_t tensors = 0, equal = 0;
+  size_t tensors = 0;
   for (const std::filesystem::path& folder : cases_) {
     SCOPED_TRACE(folder);
     const auto checkpoint = ReadCheckpoint(folder / "retrained.pth");
@@ -83,25 +83,13 @@ TEST_F(GoldenCheckpoints, RetrainedStateIsRead) {
     ASSERT_TRUE(dict.ok()) << FormatError(dict.status());
     EXPECT_TRUE((*dict)->others.empty());
     EXPECT_TRUE(checkpoint->root.tensors.empty());
-    const auto model = ImportOnnx(folder / "deploy_model.onnx");
-    ASSERT_TRUE(model.ok()) << FormatError(model.status());
     for (const NamedTensor& named : (*dict)->tensors) {
       ++tensors;
       EXPECT_TRUE(named.tensor.file_range().has_value()) << named.name;
-      ASSERT_TRUE(named.tensor.Read().ok());
-      // "fc.replaced_module.bias" and "fc.bias" are "fc.sub_module.bias" in the model.
-      const size_t dot = named.name.find('.');
-      if (dot == std::string::npos) continue;
-      const std::string layer = named.name.substr(0, dot);
-      const std::string field = named.name.substr(named.name.rfind('.'));
-      for (const ir::Value* value : (*model)->graph().initializers()) {
-        if (value->name_text() != layer + ".sub_module" + field) continue;
-        if (*named.tensor.EqualContents(value->tensor())) ++equal;
-      }
+      EXPECT_TRUE(named.tensor.Read().ok()) << named.name;
     }
   }
   EXPECT_GT(tensors, 1200u);
-  EXPECT_GE(equal, 20u);
 }
 
 }  // namespace
