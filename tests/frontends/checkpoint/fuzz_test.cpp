@@ -15,7 +15,7 @@ using namespace test;  // NOLINT: writers of files
 
 int Iterations() {
   const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");
-  return text != nullptr ? std::atoi(text) : 4000;
+  return text != nullptr ? std::atoi(text) : 300;
 }
 
 std::string Mutate(std::string bytes, std::mt19937& random) {
@@ -108,13 +108,14 @@ TEST(FuzzCheckpoint, Pickle) {
   const TemporaryFolder folder;
   std::mt19937 random(2);
   const std::string good = Pickle(Value());
+  const auto read_with = [&](const std::string& pickle) {
+    return Try(
+        folder,
+        Zip({{"a/data.pkl", pickle}, {"a/data/0", kSix}, {"a/data/1", BytesOf<int64_t>({-7})}}));
+  };
+  ASSERT_EQ(read_with(good), 1);
   int read = 0;
-  for (int i = 0; i < Iterations(); ++i) {
-    read += Try(folder, Zip({{"a/data.pkl", Mutate(good, random)},
-                             {"a/data/0", kSix},
-                             {"a/data/1", BytesOf<int64_t>({-7})}}));
-  }
-  EXPECT_GT(read, 0);
+  for (int i = 0; i < Iterations(); ++i) read += read_with(Mutate(good, random));
   EXPECT_LT(read, Iterations());
 }
 
