@@ -21,6 +21,7 @@ using quant::HfmgParameters;
 using quant::IfmrParameters;
 using quant::PtqConfig;
 using quant::PtqLayerConfig;
+using quant::TensorQuantizeConfig;
 using quant::WeightConfig;
 
 constexpr std::array<std::string_view, 4> kIfmrKeys = {"max_percentile", "min_percentile",
@@ -34,6 +35,8 @@ constexpr std::array<std::string_view, 4> kAdaKeys = {"reg_param", "warm_start",
 constexpr std::array<std::string_view, 7> kWeightKeys = {
     "num_bits",   "reg_param",    "warm_start", "num_iteration",
     "beta_range", "channel_wise", "wts_algo"};
+constexpr std::array<std::string_view, 3> kTensorKeys = {"layer_name", "input_index",
+                                                         "activation_quant_params"};
 constexpr std::array<std::string_view, 4> kLayerKeys = {
     "quant_enable", "dmq_balancer_param", "activation_quant_params", "weight_quant_params"};
 
@@ -122,33 +125,54 @@ StatusOr<PtqLayerConfig> ReadLayer(const std::string& name, const JsonObject& ob
   return layer;
 }
 
+StatusOr<TensorQuantizeConfig> ReadTensor(const JsonValue& value, const std::string& where) {
+  const auto* object = std::get_if<JsonObject>(&value.value);
+  if (object == nullptr)
+    return InvalidInput("{} must be an object, it is {}", where, KindOf(value));
+  const JsonFields fields(*object, where);
+  LATHE_RETURN_IF_ERROR(fields.CheckKeys(kTensorKeys));
+  for (const std::string_view key : kTensorKeys) {
+    if (!fields.Has(key)) return InvalidInput("{}: {} is missing", where, key);
+  }
+  TensorQuantizeConfig tensor;
+  LATHE_RETURN_IF_ERROR(fields.Take("layer_name", tensor.layer_name));
+  LATHE_RETURN_IF_ERROR(fields.Take("input_index", tensor.input_index));
+  LATHE_ASSIGN_OR_RETURN(const auto activation, fields.TakeObject("activation_quant_params"));
+  LATHE_ASSIGN_OR_RETURN(tensor.activation, ReadActivation(*activation));
+  return tensor;
+}
+
+Status ReadTensors(const JsonFields& fields, std::vector<TensorQuantizeConfig>& tensors) {
+  const JsonValue* value = fields.Find("tensor_quantize");
+  if (value == nullptr) return OkStatus();
+  const auto* list = std::get_if<JsonArray>(&value->value);
+  if (list == nullptr) return fields.WrongType("tensor_quantize", *value, "a list of objects");
+  for (size_t i = 0; i < list->size(); ++i) {
+    LATHE_ASSIGN_OR_RETURN(tensors.emplace_back(),
+                           ReadTensor((*list)[i], fmt::format("tensor_quantize[{}]", i)));
+  }
+  return OkStatus();
+}
+
 Status ReadGlobals(const JsonFields& fields, PtqConfig& config) {
   LATHE_RETURN_IF_ERROR(TakeVersion(fields, config.version));
   LATHE_RETURN_IF_ERROR(fields.Take("batch_num", config.batch_num));
   LATHE_RETURN_IF_ERROR(quant::CheckBatchNum(config.batch_num));
   LATHE_RETURN_IF_ERROR(fields.Take("activation_offset", config.activation_offset));
+  LATHE_RETURN_IF_ERROR(fields.Take("joint_quant", config.joint_quant));
   LATHE_RETURN_IF_ERROR(fields.Take("do_fusion", config.do_fusion));
   LATHE_ASSIGN_OR_RETURN(config.force_fp16_quant, TakeSecond(fields, "fakequant_precision_mode",
                                                              "DEFAULT", "FORCE_FP16_QUANT"));
-  return fields.Take("skip_fusion_layers", config.skip_fusion_layers);
+  LATHE_RETURN_IF_ERROR(fields.Take("skip_fusion_layers", config.skip_fusion_layers));
+  return ReadTensors(fields, config.tensor_quantize);
 }
 
-// Whether `name` is a global key that only the ONNX flavour's files have. It may ask for nothing:
-// what it could ask for is not done.
+// Whether `name` is the global key that only the ONNX flavour's files have and that asks for what
+// is not done. It may be false.
 StatusOr<bool> IsIdleKey(std::string_view name, const JsonValue& value) {
-  bool wanted = false;
-  if (name == "joint_quant" || name == "weight_offset") {
-    const bool* flag = std::get_if<bool>(&value.value);
-    if (flag == nullptr) return false;
-    wanted = *flag;
-  } else if (name == "tensor_quantize") {
-    const auto* list = std::get_if<JsonArray>(&value.value);
-    if (list == nullptr) return false;
-    wanted = !list->empty();
-  } else {
-    return false;
-  }
-  if (wanted) return InvalidInput("{} asks for what is not done: remove the key", name);
+  const bool* wanted = name == "weight_offset" ? std::get_if<bool>(&value.value) : nullptr;
+  if (wanted == nullptr) return false;
+  if (*wanted) return InvalidInput("{} asks for what is not done: remove the key", name);
   return true;
 }
 

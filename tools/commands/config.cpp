@@ -10,6 +10,7 @@
 #include "lathe/flows/choose_retrain_config.h"
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/make_settings.h"
+#include "lathe/flows/output_paths.h"
 #include "lathe/support/atomic_file.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/summary.h"
@@ -53,6 +54,7 @@ Status Finish(const Paths& paths, const Chosen& chosen, const StatusOr<std::stri
 }
 
 Status RunPtq(const PtqOptions& options, const GlobalOptions& global) {
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.paths.output));
   LATHE_ASSIGN_OR_RETURN(const flows::LoadedModel loaded,
                          flows::LoadFloatModel(options.paths.model));
   LATHE_ASSIGN_OR_RETURN(const flows::ChosenConfig chosen,
@@ -61,6 +63,7 @@ Status RunPtq(const PtqOptions& options, const GlobalOptions& global) {
 }
 
 Status RunQat(const QatOptions& options, const GlobalOptions& global) {
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.paths.output));
   LATHE_ASSIGN_OR_RETURN(const flows::LoadedModel loaded,
                          flows::LoadFloatModel(options.paths.model));
   LATHE_ASSIGN_OR_RETURN(const flows::ChosenRetrainConfig chosen,

@@ -38,12 +38,13 @@ class JsonFields {
   // An error for the first key that is not among these, with near ones.
   Status CheckKeys(std::span<const std::string_view> known) const;
 
+  // The error for a key's value that is no `wanted` ("an integer").
+  Status WrongType(std::string_view key, const JsonValue& value, std::string_view wanted) const;
+
   // "where: ", or "" for the document.
   std::string Prefix() const { return where_.empty() ? "" : where_ + ": "; }
 
  private:
-  Status WrongType(std::string_view key, const JsonValue& value, std::string_view wanted) const;
-
   Status Convert(std::string_view key, const JsonValue& value, bool& target) const;
   Status Convert(std::string_view key, const JsonValue& value, int64_t& target) const;
   Status Convert(std::string_view key, const JsonValue& value, double& target) const;
