@@ -5,6 +5,7 @@
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/passes/core/model_form.h"
 #include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/searchn/search_n_layers.h"
 
 namespace lathe::flows {
 namespace {
@@ -91,6 +92,9 @@ StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path) {
     auto constants = passes::RemoveRetrain(*model);
     if (!constants.ok()) return WithContext(constants.status(), ErrorContext::kFile, path);
     result.constants = *std::move(constants);
+    auto search_n = passes::RemoveSearchN(*model);
+    if (!search_n.ok()) return WithContext(search_n.status(), ErrorContext::kFile, path);
+    result.search_n = *search_n;
   }
   LATHE_ASSIGN_OR_RETURN(result.loaded, Prepare(std::move(model), path));
   return result;

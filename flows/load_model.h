@@ -8,6 +8,7 @@
 
 #include "lathe/ir/model.h"
 #include "lathe/passes/quant/remove_retrain.h"
+#include "lathe/quant/search_n.h"
 #include "lathe/support/status.h"
 
 namespace lathe::flows {
@@ -30,6 +31,8 @@ struct LoadedRetrainModel {
   LoadedModel loaded;
   // What the quantisers had learned, by the names of its constants; nothing of a float model.
   std::optional<passes::QuantizerConstants> constants;
+  // Of its searchN layers, which are taken out, too.
+  std::optional<quant::SearchNVersion> search_n;
 };
 StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path);
 

@@ -8,7 +8,9 @@
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/restore_state.h"
 #include "lathe/flows/retrain_record.h"
+#include "lathe/flows/retrain_shifts.h"
 #include "lathe/flows/run_passes.h"
+#include "lathe/flows/start_clips.h"
 #include "lathe/frontends/checkpoint/checkpoint.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/insert_retrain.h"
@@ -25,6 +27,8 @@ struct Network {
   std::unique_ptr<ir::Model> model;
   std::vector<RetrainLayer> layers;
   std::vector<RetrainState> states;
+  int64_t batch_num = 1;
+  std::optional<quant::SearchNVersion> search_n;
   std::vector<std::string> notes;
 };
 
@@ -36,6 +40,8 @@ StatusOr<Network> Configure(LoadedModel loaded, const RetrainRequest& request) {
   Network network;
   LATHE_ASSIGN_OR_RETURN(network.layers, passes::FindRetrainLayers(*loaded.model, chosen.settings));
   network.model = std::move(loaded.model);
+  network.batch_num = chosen.settings.batch_num;
+  network.search_n = request.search_n;
   network.notes = std::move(loaded.notes);
   network.notes.insert(network.notes.end(), chosen.notes.begin(), chosen.notes.end());
   if (chosen.settings.force_fp16_quant) {
@@ -45,11 +51,43 @@ StatusOr<Network> Configure(LoadedModel loaded, const RetrainRequest& request) {
   return network;
 }
 
-StatusOr<RetrainState> InitialState(const RetrainLayer& layer) {
+StatusOr<std::unique_ptr<frontends::BatchSource>> OpenData(const RetrainData& data,
+                                                           Network& network) {
+  LATHE_ASSIGN_OR_RETURN(auto source, data.open(*network.model));
+  const auto wanted = static_cast<size_t>(network.batch_num);
+  const size_t given = source->num_batches();
+  if (given < wanted) {
+    return WithContext(
+        InvalidInput("the configuration asks for {} batches, the data has {}", wanted, given),
+        ErrorContext::kHint, "give more data or lower batch_num");
+  }
+  if (given > wanted) {
+    network.notes.push_back(fmt::format("batch_num is {}: {} of {} batches were not used", wanted,
+                                        given - wanted, given));
+  }
+  return source;
+}
+
+// Of each layer where its clips start on data; nothing without data.
+StatusOr<std::vector<std::optional<quant::Clips>>> ClipsOnData(const RetrainData* data,
+                                                               Network& network) {
+  if (data == nullptr) return std::vector<std::optional<quant::Clips>>(network.layers.size());
+  LATHE_ASSIGN_OR_RETURN(const auto source, OpenData(*data, network));
+  LATHE_ASSIGN_OR_RETURN(StartClips start,
+                         FindStartClips(*network.model, network.layers, network.batch_num,
+                                        *data->engine, *source, data->control));
+  network.notes.insert(network.notes.end(), start.notes.begin(), start.notes.end());
+  return std::move(start.clips);
+}
+
+StatusOr<RetrainState> InitialState(const RetrainLayer& layer,
+                                    const std::optional<quant::Clips>& found) {
   RetrainState state;
   if (layer.settings.clips.has_value()) {
     state.clips = {static_cast<float>(layer.settings.clips->max),
                    static_cast<float>(layer.settings.clips->min)};
+  } else if (found.has_value()) {
+    state.clips = *found;
   }
   if (layer.settings.ulq) {
     LATHE_ASSIGN_OR_RETURN(state.weight_scales, ArqScalesOf(layer));
@@ -119,6 +157,7 @@ StatusOr<std::vector<RetrainState>> ReadStates(Network& network, const RetrainRe
 StatusOr<Network> OpenTrained(const RetrainRequest& request) {
   LATHE_ASSIGN_OR_RETURN(LoadedRetrainModel opened, LoadRetrainModel(request.model_path));
   LATHE_ASSIGN_OR_RETURN(Network network, Configure(std::move(opened.loaded), request));
+  if (!network.search_n.has_value()) network.search_n = opened.search_n;
   if (!request.checkpoint_path.empty()) {
     auto states = ReadStates(network, request);
     if (!states.ok()) {
@@ -144,9 +183,17 @@ StatusOr<RetrainModel> Insert(Network network, const std::string& path) {
     RetrainState& state = network.states[i];
     state.clips = UsableClips(state.clips, state.previous, network.layers[i].fixed_min);
   }
+  SearchNPlan plan;
+  if (network.search_n.has_value()) {
+    LATHE_ASSIGN_OR_RETURN(plan, PlanSearchN(*network.model, network.layers));
+    network.notes.insert(network.notes.end(), plan.notes.begin(), plan.notes.end());
+  }
   if (Status status = passes::InsertRetrain(*network.model, network.layers, network.states);
       !status.ok()) {
     return WithContext(std::move(status), ErrorContext::kFile, path);
+  }
+  if (network.search_n.has_value()) {
+    passes::InsertSearchN(*network.model, network.layers, plan.groups, *network.search_n);
   }
   RetrainModel result;
   for (const RetrainLayer& layer : network.layers) result.layers.push_back(layer.layer.name);
@@ -157,11 +204,13 @@ StatusOr<RetrainModel> Insert(Network network, const std::string& path) {
 
 }  // namespace
 
-StatusOr<RetrainModel> CreateRetrainModel(const RetrainRequest& request) {
+StatusOr<RetrainModel> CreateRetrainModel(const RetrainRequest& request, const RetrainData* data) {
   LATHE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadFloatModel(request.model_path));
   LATHE_ASSIGN_OR_RETURN(Network network, Configure(std::move(loaded), request));
-  for (const RetrainLayer& layer : network.layers) {
-    auto state = InitialState(layer);
+  LATHE_ASSIGN_OR_RETURN(const auto found, ClipsOnData(data, network));
+  for (size_t i = 0; i < network.layers.size(); ++i) {
+    const RetrainLayer& layer = network.layers[i];
+    auto state = InitialState(layer, found[i]);
     if (!state.ok()) {
       Status status = WithContext(state.status(), ErrorContext::kNode, layer.layer.name);
       return WithContext(std::move(status), ErrorContext::kFile, request.model_path);
@@ -176,8 +225,16 @@ StatusOr<RetrainModel> RestoreRetrainModel(const RetrainRequest& request) {
   return Insert(std::move(network), request.model_path);
 }
 
-StatusOr<SavedRetrainModel> SaveRetrainModel(const RetrainRequest& request) {
+StatusOr<SavedRetrainModel> SaveRetrainModel(const RetrainRequest& request,
+                                             const RetrainData* data) {
   LATHE_ASSIGN_OR_RETURN(Network network, OpenTrained(request));
+  if (network.search_n.has_value() != (data != nullptr)) {
+    return data == nullptr
+               ? WithContext(InvalidInput("shifts are to be searched, and there is no data"),
+                             ErrorContext::kHint, "give -d")
+               : WithContext(InvalidInput("data is for searching shifts, which nobody asked for"),
+                             ErrorContext::kHint, "give --searchn-version, or no data");
+  }
   SavedRetrainModel saved;
   auto record = MakeRetrainRecord(network.layers, network.states);
   if (!record.ok()) {
@@ -186,9 +243,21 @@ StatusOr<SavedRetrainModel> SaveRetrainModel(const RetrainRequest& request) {
     return WithContext(record.status(), ErrorContext::kFile, path);
   }
   saved.record = *std::move(record);
-  saved.notes = std::move(network.notes);
+  SearchNPlan plan;
+  if (data != nullptr) {
+    LATHE_ASSIGN_OR_RETURN(plan, PlanSearchN(*network.model, network.layers));
+  }
   LATHE_RETURN_IF_ERROR(
       RunPasses(*network.model, passes::FusionPipeline(/*do_fusion=*/true, {})).status());
+  if (data != nullptr) {
+    LATHE_ASSIGN_OR_RETURN(const auto source, OpenData(*data, network));
+    LATHE_ASSIGN_OR_RETURN(
+        const auto notes,
+        SearchRetrainShifts(*network.model, plan, *network.search_n, network.batch_num,
+                            *data->engine, *source, data->control, saved.record));
+    network.notes.insert(network.notes.end(), notes.begin(), notes.end());
+  }
+  saved.notes = std::move(network.notes);
   auto models = LowerModel(std::move(network.model), saved.record);
   if (!models.ok()) return WithContext(models.status(), ErrorContext::kFile, request.model_path);
   saved.models = *std::move(models);
