@@ -13,6 +13,7 @@
 #include "lathe/frontends/checkpoint/match_state.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/quant/insert_retrain.h"
+#include "lathe/support/quoted.h"
 
 namespace lathe::flows {
 namespace {
@@ -207,9 +208,20 @@ StatusOr<std::optional<std::vector<float>>> ReadMask(const ParameterSlots& slots
   return std::optional(std::move(mask));
 }
 
+// Constants that need not be parameters may be what they like: masks hold infinities.
+Status CheckFinite(const ParameterSlots& slots, const ir::Tensor& value) {
+  if (slots.parameter->optional || !ir::IsFloatingPoint(value.element_type())) return OkStatus();
+  LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, value.ValuesAsFloat());
+  const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
+  if (bad == values.end()) return OkStatus();
+  return InvalidInput("element {} of {} is {}: the training has diverged", bad - values.begin(),
+                      Quoted(slots.key->name), *bad);
+}
+
 Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const StateMatch& match) {
   const TorchParameter& parameter = *slots.parameter;
   const ir::Tensor& value = match.tensors[slots.value];
+  LATHE_RETURN_IF_ERROR(CheckFinite(slots, value));
   const ir::Tensor old = parameter.node->input(parameter.input)->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(const auto mask, ReadMask(slots, match));
   const std::vector<int64_t> dims(old.dims().begin(), old.dims().end());

@@ -235,13 +235,12 @@ StatusOr<SavedRetrainModel> SaveRetrainModel(const RetrainRequest& request,
                : WithContext(InvalidInput("data is for searching shifts, which nobody asked for"),
                              ErrorContext::kHint, "give --searchn-version, or no data");
   }
+  // Where what was trained comes from.
+  const std::string& path =
+      request.checkpoint_path.empty() ? request.model_path : request.checkpoint_path;
   SavedRetrainModel saved;
   auto record = MakeRetrainRecord(network.layers, network.states);
-  if (!record.ok()) {
-    const std::string& path =
-        request.checkpoint_path.empty() ? request.model_path : request.checkpoint_path;
-    return WithContext(record.status(), ErrorContext::kFile, path);
-  }
+  if (!record.ok()) return WithContext(record.status(), ErrorContext::kFile, path);
   saved.record = *std::move(record);
   SearchNPlan plan;
   if (data != nullptr) {
@@ -259,7 +258,7 @@ StatusOr<SavedRetrainModel> SaveRetrainModel(const RetrainRequest& request,
   }
   saved.notes = std::move(network.notes);
   auto models = LowerModel(std::move(network.model), saved.record);
-  if (!models.ok()) return WithContext(models.status(), ErrorContext::kFile, request.model_path);
+  if (!models.ok()) return WithContext(models.status(), ErrorContext::kFile, path);
   saved.models = *std::move(models);
   return saved;
 }

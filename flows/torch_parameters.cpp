@@ -63,8 +63,9 @@ class Finder {
   Status Visit(ir::Node& node) {
     if (node.Is("LSTM") || node.Is("GRU")) {
       if (!trained_.contains(&node)) return OkStatus();
-      return Unsupported("layer {}: the state of a trained {} is not known",
-                         Quoted(node.display_name()), node.op_text());
+      return WithContext(Unsupported("layer {}: {} cannot be trained", Quoted(node.display_name()),
+                                     node.op_text()),
+                         ErrorContext::kHint, "set its retrain_enable to false");
     }
     const std::string path = PathOf(node);
     if (node.Is("Conv") || node.Is("ConvTranspose")) {

@@ -153,8 +153,9 @@ Status InsertRetrain(ir::Model& model, const std::vector<RetrainLayer>& layers,
                      const std::vector<quant::RetrainState>& states) {
   for (const RetrainLayer& trained : layers) {
     if (trained.layer.is_recurrent()) {
-      return Unsupported("layer {}: {} cannot be trained yet", Quoted(trained.layer.name),
-                         ToString(trained.layer.type));
+      return WithContext(Unsupported("layer {}: {} cannot be trained", Quoted(trained.layer.name),
+                                     ToString(trained.layer.type)),
+                         ErrorContext::kHint, "set its retrain_enable to false");
     }
     if (InFunction(*trained.layer.node->graph())) {
       return Unsupported("layer {} stands in a local function, which has no initializers to train",
