@@ -5,6 +5,7 @@
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/passes/core/model_form.h"
 #include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/searchn/search_n_layers.h"
 
 namespace lathe::flows {
 namespace {
@@ -34,6 +35,9 @@ Refusal RefusalOf(const passes::RecognizedForm& recognized) {
     case passes::ModelForm::kModified:
       return {"is a modified model already: " + evidence,
               "finish it with 'lathe save' and its record"};
+    case passes::ModelForm::kRetrain:
+      return {"is a retrain model already: " + evidence,
+              "finish it with 'lathe retrain save', or start from the float model"};
     case passes::ModelForm::kIntermediate:
       return {"holds operators of a quantisation run: " + evidence, "start from the float model"};
   }
@@ -48,18 +52,9 @@ Status Refuse(const passes::RecognizedForm& form, const std::string& path) {
   return WithContext(std::move(status), ErrorContext::kHint, refusal.hint);
 }
 
-}  // namespace
-
-StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) {
-  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
-  const passes::RecognizedForm form = passes::RecognizeForm(*model);
-  if (form.form != passes::ModelForm::kModified) LATHE_RETURN_IF_ERROR(Refuse(form, path));
-  return model;
-}
-
-StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
+StatusOr<LoadedModel> Prepare(std::unique_ptr<ir::Model> model, const std::string& path) {
   LoadedModel loaded;
-  LATHE_ASSIGN_OR_RETURN(loaded.model, frontends::ImportOnnx(path));
+  loaded.model = std::move(model);
   LATHE_RETURN_IF_ERROR(Refuse(passes::RecognizeForm(*loaded.model), path));
   const auto prepared = RunPasses(*loaded.model, passes::kPreparePipeline);
   if (!prepared.ok()) return WithContext(prepared.status(), ErrorContext::kFile, path);
@@ -73,6 +68,36 @@ StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
     loaded.notes.push_back(fmt::format("operator set {} was converted to {}", opset, wanted));
   }
   return loaded;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) {
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  const passes::RecognizedForm form = passes::RecognizeForm(*model);
+  if (form.form != passes::ModelForm::kModified) LATHE_RETURN_IF_ERROR(Refuse(form, path));
+  return model;
+}
+
+StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  return Prepare(std::move(model), path);
+}
+
+StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path) {
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  LoadedRetrainModel result;
+  if (passes::RecognizeForm(*model).form == passes::ModelForm::kRetrain) {
+    // Before weights that are computed are folded: they are behind quantisers here.
+    auto constants = passes::RemoveRetrain(*model);
+    if (!constants.ok()) return WithContext(constants.status(), ErrorContext::kFile, path);
+    result.constants = *std::move(constants);
+    auto search_n = passes::RemoveSearchN(*model);
+    if (!search_n.ok()) return WithContext(search_n.status(), ErrorContext::kFile, path);
+    result.search_n = *search_n;
+  }
+  LATHE_ASSIGN_OR_RETURN(result.loaded, Prepare(std::move(model), path));
+  return result;
 }
 
 }  // namespace lathe::flows

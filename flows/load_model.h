@@ -2,10 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lathe/ir/model.h"
+#include "lathe/passes/quant/remove_retrain.h"
+#include "lathe/quant/search_n.h"
 #include "lathe/support/status.h"
 
 namespace lathe::flows {
@@ -21,6 +24,17 @@ struct LoadedModel {
 // already (the hint names the command that fits); an operator that the conversion of the operator
 // set cannot express.
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path);
+
+// The same of a model that may be a retrain model (passes/quant/insert_retrain.h), whose quantisers
+// are taken out.
+struct LoadedRetrainModel {
+  LoadedModel loaded;
+  // What the quantisers had learned, by the names of its constants; nothing of a float model.
+  std::optional<passes::QuantizerConstants> constants;
+  // Of its searchN layers, which are taken out, too.
+  std::optional<quant::SearchNVersion> search_n;
+};
+StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path);
 
 // Reads a model for lowering: a modified model, or a fused float model. Errors: the model is
 // quantised in another form.

@@ -1,13 +1,11 @@
 #include "lathe/backends/config/ptq_json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <vector>
 
-#include "lathe/support/decimal_text.h"
+#include "lathe/backends/config/internal/json_text.h"
 #include "lathe/support/quoted.h"
-#include "lathe/support/utf8.h"
 
 namespace lathe::backends {
 namespace {
@@ -17,102 +15,6 @@ using quant::IfmrParameters;
 using quant::PtqConfig;
 using quant::PtqLayerConfig;
 using quant::WeightConfig;
-
-std::string EscapedUnit(uint32_t unit) { return fmt::format("\\u{:04x}", unit); }
-
-std::string EscapedCharacter(uint32_t character) {
-  switch (character) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\b':
-      return "\\b";
-    case '\f':
-      return "\\f";
-    case '\n':
-      return "\\n";
-    case '\r':
-      return "\\r";
-    case '\t':
-      return "\\t";
-    default:
-      break;
-  }
-  if (character >= 0x10000) {
-    const uint32_t rest = character - 0x10000;
-    return EscapedUnit(0xD800 + (rest >> 10)) + EscapedUnit(0xDC00 + (rest & 0x3FF));
-  }
-  if (character < ' ' || character > '~') return EscapedUnit(character);
-  return std::string(1, static_cast<char>(character));
-}
-
-// Text of the file as it grows. The first error stays; the text is worthless then.
-class JsonText {
- public:
-  void Begin(char bracket) {
-    text_ += bracket;
-    ++level_;
-    empty_ = true;
-  }
-
-  void End(char bracket) {
-    --level_;
-    if (!empty_) NewLine();
-    text_ += bracket;
-    empty_ = false;
-  }
-
-  // Starts an element of a list, or, with `Key`, of an object.
-  void Next() {
-    if (!empty_) text_ += ',';
-    empty_ = false;
-    NewLine();
-  }
-
-  void Key(std::string_view key) {
-    Next();
-    String(key);
-    text_ += ':';
-  }
-
-  void Bool(bool value) { text_ += value ? "true" : "false"; }
-  void Integer(int64_t value) { text_ += fmt::format("{}", value); }
-
-  void Number(double value) {
-    if (!std::isfinite(value) && status_.ok()) {
-      status_ = InvalidInput("{} cannot be written to a configuration", DecimalText(value));
-    }
-    text_ += DecimalText(value);
-  }
-
-  void String(std::string_view value) {
-    text_ += '"';
-    std::string_view rest = value;
-    while (!rest.empty()) {
-      const auto character = TakeUtf8Character(rest);
-      if (!character.has_value()) {
-        if (status_.ok()) status_ = InvalidInput("the name {} is not UTF-8", Quoted(value));
-        return;
-      }
-      text_ += EscapedCharacter(*character);
-    }
-    text_ += '"';
-  }
-
-  StatusOr<std::string> Finish() && {
-    if (!status_.ok()) return std::move(status_);
-    return std::move(text_);
-  }
-
- private:
-  void NewLine() { text_ += '\n' + std::string(level_ * 4, ' '); }
-
-  std::string text_;
-  Status status_;
-  size_t level_ = 0;
-  bool empty_ = true;
-};
 
 void WriteNumbers(const std::array<double, 2>& numbers, JsonText& out) {
   out.Begin('[');

@@ -1,6 +1,5 @@
 #include "lathe/frontends/config/ptq_json.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -11,7 +10,6 @@
 #include "lathe/frontends/config/internal/json_fields.h"
 #include "lathe/frontends/config/json_document.h"
 #include "lathe/quant/config/value_rules.h"
-#include "lathe/support/nearest_names.h"
 #include "lathe/support/quoted.h"
 
 namespace lathe::frontends {
@@ -42,25 +40,14 @@ constexpr std::array<std::string_view, 3> kTensorKeys = {"layer_name", "input_in
 constexpr std::array<std::string_view, 4> kLayerKeys = {
     "quant_enable", "dmq_balancer_param", "activation_quant_params", "weight_quant_params"};
 
-std::string_view FirstOf(const Fields& fields, std::span<const std::string_view> keys) {
+std::string_view FirstOf(const JsonFields& fields, std::span<const std::string_view> keys) {
   for (const std::string_view key : keys) {
     if (fields.Has(key)) return key;
   }
   return "";
 }
 
-// Whether `name`, absent or one of two algorithms, is the second.
-StatusOr<bool> IsSecond(const Fields& fields, std::string_view key, std::string_view first,
-                        std::string_view second) {
-  std::string name(first);
-  LATHE_RETURN_IF_ERROR(fields.Take(key, name));
-  if (name == first) return false;
-  if (name == second) return true;
-  return InvalidInput("{}: {} is {}, allowed are {}, {}", fields.where(), key, Quoted(name), first,
-                      second);
-}
-
-StatusOr<ActivationConfig> ReadActivation(const Fields& fields) {
+StatusOr<ActivationConfig> ReadActivation(const JsonFields& fields) {
   LATHE_RETURN_IF_ERROR(fields.CheckKeys(kActivationKeys));
   ActivationConfig activation;
   LATHE_RETURN_IF_ERROR(fields.Take("num_bits", activation.num_bits));
@@ -71,7 +58,7 @@ StatusOr<ActivationConfig> ReadActivation(const Fields& fields) {
     return InvalidInput("{}: {} belongs to ifmr and {} to hfmg, give only one of them",
                         fields.where(), ifmr_key, hfmg_key);
   }
-  LATHE_ASSIGN_OR_RETURN(bool hfmg, IsSecond(fields, "act_algo", "ifmr", "hfmg"));
+  LATHE_ASSIGN_OR_RETURN(bool hfmg, TakeSecond(fields, "act_algo", "ifmr", "hfmg"));
   if (!fields.Has("act_algo")) hfmg = !hfmg_key.empty();
   const std::string_view foreign = hfmg ? ifmr_key : hfmg_key;
   if (!foreign.empty()) {
@@ -94,13 +81,13 @@ StatusOr<ActivationConfig> ReadActivation(const Fields& fields) {
   return activation;
 }
 
-StatusOr<WeightConfig> ReadWeight(const Fields& fields) {
+StatusOr<WeightConfig> ReadWeight(const JsonFields& fields) {
   LATHE_RETURN_IF_ERROR(fields.CheckKeys(kWeightKeys));
   WeightConfig weight;
   LATHE_RETURN_IF_ERROR(fields.Take("num_bits", weight.num_bits));
   LATHE_RETURN_IF_ERROR(fields.Take("channel_wise", weight.channel_wise));
   LATHE_ASSIGN_OR_RETURN(const bool ada,
-                         IsSecond(fields, "wts_algo", "arq_quantize", "ada_quantize"));
+                         TakeSecond(fields, "wts_algo", "arq_quantize", "ada_quantize"));
   if (const std::string_view foreign = FirstOf(fields, kAdaKeys); !ada && !foreign.empty()) {
     return InvalidInput("{}: {} does not belong to wts_algo arq_quantize", fields.where(), foreign);
   }
@@ -115,17 +102,8 @@ StatusOr<WeightConfig> ReadWeight(const Fields& fields) {
   return weight;
 }
 
-// The object under `key`, or nothing when it is not there.
-StatusOr<std::optional<Fields>> FindObject(const Fields& fields, std::string_view key) {
-  const JsonValue* value = fields.Find(key);
-  if (value == nullptr) return std::optional<Fields>();
-  const auto* object = std::get_if<JsonObject>(&value->value);
-  if (object == nullptr) return fields.WrongType(key, *value, "an object");
-  return std::optional<Fields>(Fields(*object, fmt::format("{}, {}", fields.where(), key)));
-}
-
 StatusOr<PtqLayerConfig> ReadLayer(const std::string& name, const JsonObject& object) {
-  const Fields fields(object, fmt::format("layer {}", Quoted(name)));
+  const JsonFields fields(object, fmt::format("layer {}", Quoted(name)));
   LATHE_RETURN_IF_ERROR(fields.CheckKeys(kLayerKeys));
   PtqLayerConfig layer;
   layer.name = name;
@@ -134,13 +112,13 @@ StatusOr<PtqLayerConfig> ReadLayer(const std::string& name, const JsonObject& ob
   if (layer.dmq_balancer_param.has_value()) {
     LATHE_RETURN_IF_ERROR(quant::CheckBalancing(fields.where(), *layer.dmq_balancer_param));
   }
-  LATHE_ASSIGN_OR_RETURN(const auto activation, FindObject(fields, "activation_quant_params"));
+  LATHE_ASSIGN_OR_RETURN(const auto activation, fields.TakeObject("activation_quant_params"));
   if (!activation.has_value()) {
     return InvalidInput("{}: activation_quant_params is missing (an empty object is enough)",
                         fields.where());
   }
   LATHE_ASSIGN_OR_RETURN(layer.activation, ReadActivation(*activation));
-  LATHE_ASSIGN_OR_RETURN(const auto weight, FindObject(fields, "weight_quant_params"));
+  LATHE_ASSIGN_OR_RETURN(const auto weight, fields.TakeObject("weight_quant_params"));
   if (weight.has_value()) {
     LATHE_ASSIGN_OR_RETURN(layer.weight, ReadWeight(*weight));
   }
@@ -151,7 +129,7 @@ StatusOr<TensorQuantizeConfig> ReadTensor(const JsonValue& value, const std::str
   const auto* object = std::get_if<JsonObject>(&value.value);
   if (object == nullptr)
     return InvalidInput("{} must be an object, it is {}", where, KindOf(value));
-  const Fields fields(*object, where);
+  const JsonFields fields(*object, where);
   LATHE_RETURN_IF_ERROR(fields.CheckKeys(kTensorKeys));
   for (const std::string_view key : kTensorKeys) {
     if (!fields.Has(key)) return InvalidInput("{}: {} is missing", where, key);
@@ -159,12 +137,12 @@ StatusOr<TensorQuantizeConfig> ReadTensor(const JsonValue& value, const std::str
   TensorQuantizeConfig tensor;
   LATHE_RETURN_IF_ERROR(fields.Take("layer_name", tensor.layer_name));
   LATHE_RETURN_IF_ERROR(fields.Take("input_index", tensor.input_index));
-  LATHE_ASSIGN_OR_RETURN(const auto activation, FindObject(fields, "activation_quant_params"));
+  LATHE_ASSIGN_OR_RETURN(const auto activation, fields.TakeObject("activation_quant_params"));
   LATHE_ASSIGN_OR_RETURN(tensor.activation, ReadActivation(*activation));
   return tensor;
 }
 
-Status ReadTensors(const Fields& fields, std::vector<TensorQuantizeConfig>& tensors) {
+Status ReadTensors(const JsonFields& fields, std::vector<TensorQuantizeConfig>& tensors) {
   const JsonValue* value = fields.Find("tensor_quantize");
   if (value == nullptr) return OkStatus();
   const auto* list = std::get_if<JsonArray>(&value->value);
@@ -176,23 +154,15 @@ Status ReadTensors(const Fields& fields, std::vector<TensorQuantizeConfig>& tens
   return OkStatus();
 }
 
-Status ReadGlobals(const Fields& fields, PtqConfig& config) {
-  LATHE_RETURN_IF_ERROR(fields.Take("version", config.version));
-  if (config.version != 1) {
-    return InvalidInput("version is {}, only version 1 is known", config.version);
-  }
+Status ReadGlobals(const JsonFields& fields, PtqConfig& config) {
+  LATHE_RETURN_IF_ERROR(TakeVersion(fields, config.version));
   LATHE_RETURN_IF_ERROR(fields.Take("batch_num", config.batch_num));
   LATHE_RETURN_IF_ERROR(quant::CheckBatchNum(config.batch_num));
   LATHE_RETURN_IF_ERROR(fields.Take("activation_offset", config.activation_offset));
   LATHE_RETURN_IF_ERROR(fields.Take("joint_quant", config.joint_quant));
   LATHE_RETURN_IF_ERROR(fields.Take("do_fusion", config.do_fusion));
-  std::string mode = "DEFAULT";
-  LATHE_RETURN_IF_ERROR(fields.Take("fakequant_precision_mode", mode));
-  if (mode != "DEFAULT" && mode != "FORCE_FP16_QUANT") {
-    return InvalidInput("fakequant_precision_mode is {}, allowed are DEFAULT, FORCE_FP16_QUANT",
-                        Quoted(mode));
-  }
-  config.force_fp16_quant = mode == "FORCE_FP16_QUANT";
+  LATHE_ASSIGN_OR_RETURN(config.force_fp16_quant, TakeSecond(fields, "fakequant_precision_mode",
+                                                             "DEFAULT", "FORCE_FP16_QUANT"));
   LATHE_RETURN_IF_ERROR(fields.Take("skip_fusion_layers", config.skip_fusion_layers));
   return ReadTensors(fields, config.tensor_quantize);
 }
@@ -209,25 +179,15 @@ StatusOr<bool> IsIdleKey(std::string_view name, const JsonValue& value) {
 }  // namespace
 
 StatusOr<PtqConfig> ParsePtqJson(std::string_view text) {
-  LATHE_ASSIGN_OR_RETURN(const JsonValue document, ParseJson(text));
-  const auto* object = std::get_if<JsonObject>(&document.value);
-  if (object == nullptr) {
-    return InvalidInput("a configuration must be an object, this is {}", KindOf(document));
-  }
+  LATHE_ASSIGN_OR_RETURN(const JsonObject document, ParseConfigDocument(text));
   PtqConfig config;
-  LATHE_RETURN_IF_ERROR(ReadGlobals(Fields(*object, ""), config));
-  for (const auto& [name, value] : *object) {
+  LATHE_RETURN_IF_ERROR(ReadGlobals(JsonFields(document, ""), config));
+  for (const auto& [name, value] : document) {
     if (quant::IsPtqGlobalKey(name)) continue;
     LATHE_ASSIGN_OR_RETURN(const bool idle, IsIdleKey(name, value));
     if (idle) continue;
-    const auto* layer_object = std::get_if<JsonObject>(&value.value);
-    if (layer_object == nullptr) {
-      Status status =
-          InvalidInput("{} is neither a global key nor a layer: a layer is an object, this is {}",
-                       Quoted(name), KindOf(value));
-      const std::string hint = DidYouMean(name, quant::PtqGlobalKeys());
-      return hint.empty() ? status : WithContext(std::move(status), ErrorContext::kHint, hint);
-    }
+    LATHE_ASSIGN_OR_RETURN(const JsonObject* layer_object,
+                           LayerObject(name, value, quant::PtqGlobalKeys()));
     LATHE_ASSIGN_OR_RETURN(PtqLayerConfig layer, ReadLayer(name, *layer_object));
     config.layers.push_back(std::move(layer));
   }

@@ -42,6 +42,7 @@ ModelForm FormOf(const ir::Node& node) {
     return ModelForm::kQdq;
   }
   if (node.name_text().ends_with(kRoundingNode)) return ModelForm::kFakeQuant;
+  if (node.name_text().ends_with(kActivationQuantizer)) return ModelForm::kRetrain;
   if (node.FindAttribute(kModifiedMark) != nullptr) return ModelForm::kModified;
   const bool reference = std::ranges::find(kReferenceOperators, op) != kReferenceOperators.end() ||
                          node.domain_text().starts_with(kReferenceDomain);
@@ -62,6 +63,8 @@ std::string_view FormText(ModelForm form) {
       return "fake-quant model";
     case ModelForm::kQdq:
       return "QDQ model";
+    case ModelForm::kRetrain:
+      return "retrain model";
     case ModelForm::kIntermediate:
       return "model in the middle of a quantisation run";
   }

@@ -14,8 +14,12 @@ enum class ModelForm {
   kDeploy,        // AscendQuant, AscendDequant and integer weights
   kFakeQuant,     // the same computation in standard operators
   kQdq,           // QuantizeLinear and DequantizeLinear
+  kRetrain,       // float, with quantisers in standard operators that are trained
   kIntermediate,  // operators that only stand in models of the reference between two steps
 };
+
+// The last node of an activation's quantiser in a retrain model is called `<layer>` and this.
+inline constexpr std::string_view kActivationQuantizer = ".acts_quant";
 
 // "deploy model".
 std::string_view FormText(ModelForm form);

@@ -5,6 +5,7 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include "lathe/quant/config/layer_choice.h"
 #include "lathe/quant/config/layer_index.h"
 #include "lathe/quant/config/layer_rules.h"
 #include "lathe/quant/config/tensor_quantize.h"
@@ -16,8 +17,6 @@ namespace {
 
 constexpr std::string_view kCommon = "common_config";
 constexpr std::string_view kFullyConnected = "fc_calibration_config";
-constexpr std::string_view kOverrideTypes = "override_layer_types";
-constexpr std::string_view kOverrideLayers = "override_layer_configs";
 
 Status CheckChoice(std::string_view where, const CalibrationChoice& choice) {
   if (choice.activation.has_value()) {
@@ -118,20 +117,17 @@ class Creator {
   }
 
   Status ApplySkips(const LayerIndex& index) {
-    LATHE_RETURN_IF_ERROR(CheckUnique("skip_layers", simplified_.skip_layers));
-    for (const std::string& name : simplified_.skip_layers) {
-      LATHE_ASSIGN_OR_RETURN(const size_t position, index.Find("skip_layers", name));
-      if (const LayerDescription& layer = network_.layers[position]; !layers_[position].taken) {
-        return InvalidInput("skip_layers: {} of type {} is left out anyway: {}", Quoted(name),
-                            ToString(layer.type), layer.on_request);
-      }
-      layers_[position].skipped = true;
+    std::vector<bool> skipped(layers_.size());
+    LATHE_RETURN_IF_ERROR(SkipLayers(index, "skip_layers", simplified_.skip_layers, skipped));
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const LayerDescription& layer = network_.layers[i];
+      if (!skipped[i] || layers_[i].taken) continue;
+      return InvalidInput("skip_layers: {} of type {} is left out anyway: {}", Quoted(layer.name),
+                          ToString(layer.type), layer.on_request);
     }
-    LATHE_RETURN_IF_ERROR(CheckUnique("skip_layer_types", simplified_.skip_layer_types));
-    for (const std::string& name : simplified_.skip_layer_types) {
-      LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType("skip_layer_types", name));
-      for (const size_t position : positions) layers_[position].skipped = true;
-    }
+    LATHE_RETURN_IF_ERROR(SkipTypes(index, "skip_layer_types", simplified_.skip_layer_types,
+                                    AbsentType::kRefused, skipped));
+    for (size_t i = 0; i < layers_.size(); ++i) layers_[i].skipped = skipped[i];
     if (std::all_of(layers_.begin(), layers_.end(),
                     [](const auto& l) { return l.skipped || !l.taken; })) {
       return InvalidInput("every layer that can be quantised is skipped: nothing is left to do");
@@ -139,19 +135,16 @@ class Creator {
     return OkStatus();
   }
 
-  Status CheckOverrides(std::string_view where, const std::vector<CalibrationOverride>& overrides) {
+  // Checks the values of a list of overrides, and returns its targets.
+  static StatusOr<std::vector<std::string>> CheckOverrides(
+      std::string_view list, const std::vector<CalibrationOverride>& overrides) {
     std::vector<std::string> targets;
     targets.reserve(overrides.size());
-    for (const CalibrationOverride& entry : overrides) targets.push_back(entry.target);
-    LATHE_RETURN_IF_ERROR(CheckUnique(where, targets));
     for (const CalibrationOverride& entry : overrides) {
-      LATHE_RETURN_IF_ERROR(CheckChoice(Where(where, entry), entry.choice));
+      LATHE_RETURN_IF_ERROR(CheckChoice(OverrideText(list, entry.target), entry.choice));
+      targets.push_back(entry.target);
     }
-    return OkStatus();
-  }
-
-  static std::string Where(std::string_view where, const CalibrationOverride& entry) {
-    return fmt::format("{} {}", where, Quoted(entry.target));
+    return targets;
   }
 
   // From the weakest rule to the strongest: a later one replaces an earlier one.
@@ -176,25 +169,17 @@ class Creator {
         layers_[i].source = {&choice, std::string(kFullyConnected), true};
       }
     }
-    LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
-    std::vector<const CalibrationOverride*> by_type(layers_.size());
-    for (const CalibrationOverride& entry : simplified_.override_layer_types) {
-      LATHE_ASSIGN_OR_RETURN(const auto positions, index.FindType(kOverrideTypes, entry.target));
-      for (const size_t position : positions) {
-        // "Conv" and "Conv2d".
-        if (by_type[position] != nullptr) {
-          return InvalidInput("{}: both {} and {} are types of layer {}: give only one",
-                              kOverrideTypes, Quoted(by_type[position]->target),
-                              Quoted(entry.target), Quoted(network_.layers[position].name));
-        }
-        by_type[position] = &entry;
-        layers_[position].source = {&entry.choice, Where(kOverrideTypes, entry), true};
-      }
-    }
-    LATHE_RETURN_IF_ERROR(CheckOverrides(kOverrideLayers, simplified_.override_layer_configs));
-    for (const CalibrationOverride& entry : simplified_.override_layer_configs) {
-      LATHE_ASSIGN_OR_RETURN(const size_t position, index.Find(kOverrideLayers, entry.target));
-      layers_[position].source = {&entry.choice, Where(kOverrideLayers, entry), true};
+    LATHE_ASSIGN_OR_RETURN(const auto types,
+                           CheckOverrides(kOverrideTypes, simplified_.override_layer_types));
+    LATHE_ASSIGN_OR_RETURN(const auto names,
+                           CheckOverrides(kOverrideLayers, simplified_.override_layer_configs));
+    LATHE_ASSIGN_OR_RETURN(const auto chosen,
+                           ChooseOverrides(network_, index, types, names, AbsentType::kRefused));
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      if (!chosen[i].has_value()) continue;
+      const auto& list = chosen[i]->by_name ? simplified_.override_layer_configs
+                                            : simplified_.override_layer_types;
+      layers_[i].source = {&list[chosen[i]->position].choice, chosen[i]->where, true};
     }
     return OkStatus();
   }

@@ -51,8 +51,8 @@ StatusOr<size_t> LayerIndex::Find(std::string_view where, std::string_view name)
   return UnknownName(where, name);
 }
 
-StatusOr<std::vector<size_t>> LayerIndex::FindType(std::string_view where,
-                                                   std::string_view name) const {
+StatusOr<std::vector<size_t>> LayerIndex::FindTypeIfAny(std::string_view where,
+                                                        std::string_view name) const {
   const std::optional<LayerType> type = ParseLayerType(name);
   if (!type.has_value() && std::ranges::find(kOperators, name) == kOperators.end()) {
     std::vector<std::string_view> names;
@@ -92,7 +92,16 @@ StatusOr<std::vector<size_t>> LayerIndex::FindType(std::string_view where,
                           Quoted(other.name), other.reason);
     }
   }
-  return InvalidInput("{}: the model has no layer of type {}", where, name);
+  return positions;
+}
+
+StatusOr<std::vector<size_t>> LayerIndex::FindType(std::string_view where,
+                                                   std::string_view name) const {
+  LATHE_ASSIGN_OR_RETURN(std::vector<size_t> positions, FindTypeIfAny(where, name));
+  if (positions.empty()) {
+    return InvalidInput("{}: the model has no layer of type {}", where, name);
+  }
+  return positions;
 }
 
 Status LayerIndex::CheckSkipFusion(const std::vector<std::string>& names) const {

@@ -29,6 +29,9 @@ class LayerIndex {
   // layers.
   StatusOr<std::vector<size_t>> FindType(std::string_view where, std::string_view name) const;
 
+  // The same, but empty when no node of the network has the type.
+  StatusOr<std::vector<size_t>> FindTypeIfAny(std::string_view where, std::string_view name) const;
+
   // skip_fusion_layers: each names a Conv1d, Conv2d or Conv3d (quantisable or not), none twice.
   Status CheckSkipFusion(const std::vector<std::string>& names) const;
 

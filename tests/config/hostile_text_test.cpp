@@ -6,10 +6,13 @@
 
 #include "lathe/backends/config/ptq_json.h"
 #include "lathe/backends/config/record.h"
+#include "lathe/backends/config/retrain_json.h"
 #include "lathe/frontends/config/json_document.h"
 #include "lathe/frontends/config/ptq_cfg.h"
 #include "lathe/frontends/config/ptq_json.h"
 #include "lathe/frontends/config/record.h"
+#include "lathe/frontends/config/retrain_cfg.h"
+#include "lathe/frontends/config/retrain_json.h"
 #include "lathe/support/utf8.h"
 
 namespace lathe {
@@ -178,6 +181,37 @@ TEST(HostileText, DamagedCfg) {
   int read = 0;
   Damage(good, 3, [&](const std::string& text) {
     const auto config = frontends::ParsePtqCfg(text);
+    if (!config.ok()) return ExpectOneLine(config.status());
+    ++read;
+  });
+  EXPECT_GT(read, 0);
+}
+
+TEST(HostileText, DamagedRetrainConfiguration) {
+  const std::string json = R"({"version": 1, "batch_num": 2, "a": {"retrain_enable": true,
+    "retrain_data_config": {"algo": "ulq_quantize", "clip_max": 6.0, "clip_min": -0.5,
+      "fixed_min": false, "dst_type": "INT8"},
+    "retrain_weight_config": {"algo": "ulq_retrain", "dst_type": "INT4", "channel_wise": true}}})";
+  int read = 0;
+  Damage(json, 4, [&](const std::string& text) {
+    const auto config = frontends::ParseRetrainJson(text);
+    if (!config.ok()) return ExpectOneLine(config.status());
+    ++read;
+    const auto written = backends::WriteRetrainJson(*config);
+    ASSERT_TRUE(written.ok()) << FormatError(written.status());
+    const auto again = frontends::ParseRetrainJson(*written);
+    ASSERT_TRUE(again.ok()) << FormatError(again.status());
+    EXPECT_EQ(*again, *config);
+  });
+  EXPECT_GT(read, 0);
+  const std::string cfg =
+      "batch_num: 2 skip_layers: \"a\" retrain_data_quant_config { ulq_quantize { clip_max_min { "
+      "clip_max: 3 clip_min: -3 } dst_type: INT8 } } override_layer_types { layer_type: \"Conv2d\" "
+      "retrain_weight_quant_config { arq_retrain { channel_wise: true } } } quant_skip_layers: "
+      "\"b\"";
+  read = 0;
+  Damage(cfg, 5, [&](const std::string& text) {
+    const auto config = frontends::ParseRetrainCfg(text);
     if (!config.ok()) return ExpectOneLine(config.status());
     ++read;
   });

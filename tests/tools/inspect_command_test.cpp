@@ -126,6 +126,30 @@ TEST_F(GoldenForms, CountForTheOrderOfAPipeline) {
             "which does not hold; run insert-ascend-dequant or insert-ascend-quant before it\n");
 }
 
+TEST(InspectCommand, Checkpoints) {
+  const TestFolder folder;
+  const std::string header = R"({"conv.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},)"
+                             R"("n":{"dtype":"I64","shape":[],"data_offsets":[8,16]}})";
+  // The length's upper bytes are zero.
+  WriteFile(folder / "a.bin", static_cast<char>(header.size()) + std::string(7, '\0') + header +
+                                  std::string(16, '\0'));
+  const auto bytes = std::to_string(std::filesystem::file_size(folder / "a.bin"));
+  const LatheResult text = RunLathe(folder, {"inspect", "a.bin"});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_EQ(text.out, "a.bin: " + bytes +
+                          " B, safetensors file\n"
+                          "\n2 tensors, 3 elements, 16 B\n"
+                          "  conv.weight  f32[1,2]\n"
+                          "  n            i64[]\n");
+  const LatheResult json = RunLathe(folder, {"--json", "inspect", "a.bin"});
+  EXPECT_EQ(json.status, 0) << json.err;
+  EXPECT_EQ(nlohmann::ordered_json::parse(json.out, nullptr, false).dump(),
+            R"({"checkpoint":"a.bin","file_bytes":)" + bytes +
+                R"(,"form":"safetensors file","state_dicts":[{"name":"","tensors":[)"
+                R"({"name":"conv.weight","type":"f32[1,2]"},{"name":"n","type":"i64[]"}],)"
+                R"("others":[]}]})");
+}
+
 TEST(InspectCommand, ADamagedFileIsOneLine) {
   const TestFolder folder;
   std::ofstream(folder / "bad.onnx") << "not a model";

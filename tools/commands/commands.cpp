@@ -9,6 +9,7 @@ void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddBalanceCommand(app, global);
   AddCalibrateCommand(app, global);
   AddSaveCommand(app, global);
+  AddRetrainCommand(app, global);
   AddKvCacheCommand(app, global);
   AddRunCommand(app, global);
   AddCompareCommand(app, global);

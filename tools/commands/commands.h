@@ -17,6 +17,7 @@ void AddKvCacheCommand(CLI::App& app, GlobalOptions& global);
 void AddOptCommand(CLI::App& app, GlobalOptions& global);
 void AddPassesCommand(CLI::App& app, GlobalOptions& global);
 void AddQuantizeCommand(CLI::App& app, GlobalOptions& global);
+void AddRetrainCommand(CLI::App& app, GlobalOptions& global);
 void AddRunCommand(CLI::App& app, GlobalOptions& global);
 void AddSaveCommand(CLI::App& app, GlobalOptions& global);
 

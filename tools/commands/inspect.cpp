@@ -1,4 +1,4 @@
-// lathe inspect MODEL: what is in a model.
+// lathe inspect FILE: what is in a model or a checkpoint.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -7,12 +7,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "lathe/frontends/checkpoint/checkpoint.h"
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/text/print.h"
 #include "lathe/passes/core/fact_table.h"
 #include "lathe/passes/core/model_form.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/fix_shapes.h"
+#include "lathe/tools/inspect_checkpoint.h"
 #include "lathe/tools/summary.h"
 
 namespace lathe::tools {
@@ -204,6 +206,13 @@ class Inspector {
 };
 
 Status Run(const std::string& path, const GlobalOptions& global) {
+  LATHE_ASSIGN_OR_RETURN(const auto form, frontends::RecognizeCheckpoint(path));
+  // What is no checkpoint either is refused as a model.
+  if (form.has_value() && form != frontends::CheckpointForm::kOnnx) {
+    LATHE_ASSIGN_OR_RETURN(const auto checkpoint, frontends::ReadCheckpoint(path));
+    PrintCheckpoint(checkpoint, global.json);
+    return OkStatus();
+  }
   LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
   ir::Rewriter rewriter(*model);
   LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
@@ -215,10 +224,12 @@ Status Run(const std::string& path, const GlobalOptions& global) {
 }  // namespace
 
 void AddInspectCommand(CLI::App& app, GlobalOptions& global) {
-  CLI::App* command =
-      app.add_subcommand("inspect", "Show inputs, outputs, operators and parameters of a model");
+  CLI::App* command = app.add_subcommand(
+      "inspect",
+      "Show inputs, outputs, operators and parameters of a model, or a checkpoint's tensors");
   const auto path = std::make_shared<std::string>();
-  command->add_option("MODEL", *path, "The ONNX model")->required();
+  command->add_option("MODEL", *path, "The ONNX model, or a checkpoint (.pth, safetensors, .npz)")
+      ->required();
   command->callback(
       [path, &global] { global.run = [path, &global] { return Run(*path, global); }; });
 }

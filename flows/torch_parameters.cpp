@@ -1,0 +1,212 @@
+#include "lathe/flows/torch_parameters.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include "lathe/passes/canonical/visit_nodes.h"
+#include "lathe/support/quoted.h"
+
+namespace lathe::flows {
+namespace {
+
+// Marked modules are wrapped when they are exported; the checkpoint does not know it.
+std::string WithoutWrapper(std::string_view name) {
+  constexpr std::string_view kWrapper = ".sub_module";
+  std::string result(name);
+  for (size_t at = result.find(kWrapper); at != std::string::npos; at = result.find(kWrapper, at)) {
+    const size_t end = at + kWrapper.size();
+    if (end == result.size() || result[end] == '.') {
+      result.erase(at, kWrapper.size());
+    } else {
+      at = end;
+    }
+  }
+  return result;
+}
+
+ir::Tensor FloatConstant(const ir::Value* value) {
+  if (value == nullptr) return {};
+  ir::Tensor tensor = value->ConstantTensor();
+  return tensor && ir::IsFloatingPoint(tensor.element_type()) ? tensor : ir::Tensor();
+}
+
+// The Add behind a MatMul whose other operand is a vector of the MatMul's last extent.
+struct MatMulBias {
+  ir::Node* add = nullptr;
+  size_t input = 0;
+};
+
+MatMulBias BiasOf(const ir::Node& matmul, int64_t width) {
+  if (!matmul.output()->has_one_use()) return {};
+  ir::Node* add = matmul.output()->first_use()->user();
+  if (add->is_return() || !add->Is("Add")) return {};
+  const size_t input = 1 - matmul.output()->first_use()->index();
+  const ir::Tensor bias = FloatConstant(add->input(input));
+  if (!bias || bias.rank() != 1 || bias.dims()[0] != width) return {};
+  return {add, input};
+}
+
+class Finder {
+ public:
+  explicit Finder(const std::vector<passes::RetrainLayer>& layers) {
+    for (const passes::RetrainLayer& layer : layers) {
+      trained_.insert(layer.layer.node);
+      trained_names_.insert(layer.layer.name);
+      if (layer.batch_norm != nullptr) norms_[layer.batch_norm] = layer.layer.name;
+    }
+  }
+
+  Status Visit(ir::Node& node) {
+    if (node.Is("LSTM") || node.Is("GRU")) {
+      if (!trained_.contains(&node)) return OkStatus();
+      return WithContext(Unsupported("layer {}: {} cannot be trained", Quoted(node.display_name()),
+                                     node.op_text()),
+                         ErrorContext::kHint, "set its retrain_enable to false");
+    }
+    const std::string path = PathOf(node);
+    if (node.Is("Conv") || node.Is("ConvTranspose")) {
+      Add(node, 1, path + ".weight");
+      Add(node, 2, path + ".bias");
+    } else if (node.Is("Gemm")) {
+      Add(node, 1, path + ".weight",
+          node.IntAttribute("transB", 0) != 0 ? ParameterLayout::kSame
+                                              : ParameterLayout::kTransposed);
+      Add(node, 2, path + ".bias");
+    } else if (node.Is("MatMul")) {
+      AddMatMul(node, path);
+    } else if (node.Is("BatchNormalization")) {
+      constexpr std::array<std::string_view, 4> kNames = {".weight", ".bias", ".running_mean",
+                                                          ".running_var"};
+      for (size_t i = 0; i < kNames.size(); ++i) Add(node, i + 1, path + std::string(kNames[i]));
+    } else if (node.Is("PRelu")) {
+      Add(node, 1, path + ".weight", ParameterLayout::kFlat);
+    } else if (node.Is("InstanceNormalization") || node.Is("LayerNormalization") ||
+               node.Is("GroupNormalization")) {
+      Add(node, 1, path + ".weight");
+      Add(node, 2, path + ".bias");
+    }
+    return OkStatus();
+  }
+
+  // What no node above claims goes by the names of its initializers.
+  void AddByName(const ir::Graph& graph) {
+    for (ir::Value* value : graph.initializers()) {
+      if (!FloatConstant(value)) continue;
+      for (const ir::Use& use : value->uses()) {
+        if (use.user()->is_return() || use.index() >= use.user()->num_inputs()) continue;
+        if (claimed_.contains(&use)) continue;
+        AddOperand(*use.user(), use.index()).optional = true;
+      }
+    }
+  }
+
+  std::vector<TorchParameter> Take() && { return std::move(found_); }
+
+ private:
+  std::string PathOf(const ir::Node& node) const {
+    if (trained_.contains(&node)) {
+      return node.display_name() + ".quant_module.replaced_module";
+    }
+    if (const auto norm = norms_.find(&node); norm != norms_.end()) {
+      return norm->second + ".bn_module";
+    }
+    return ModulePath(node.display_name());
+  }
+
+  std::string KeyOfInitializer(std::string_view name) const {
+    const std::string key = WithoutWrapper(name);
+    const size_t dot = key.rfind('.');
+    if (dot != std::string::npos && trained_names_.contains(key.substr(0, dot))) {
+      return key.substr(0, dot) + ".quant_module.replaced_module" + key.substr(dot);
+    }
+    return key;
+  }
+
+  static void AddKey(TorchParameter& parameter, std::string name, ParameterLayout layout) {
+    const auto same = [&](const ParameterKey& key) { return key.name == name; };
+    if (std::ranges::any_of(parameter.keys, same)) return;
+    const ir::Tensor tensor = parameter.node->input(parameter.input)->ConstantTensor();
+    ParameterKey key{std::move(name), layout, {tensor.dims().begin(), tensor.dims().end()}};
+    if (layout == ParameterLayout::kTransposed) {
+      std::swap(key.dims.front(), key.dims.back());
+    } else if (layout == ParameterLayout::kFlat) {
+      key.dims = {tensor.num_elements()};
+    }
+    parameter.keys.push_back(std::move(key));
+  }
+
+  // By the names of its initializer: as PyTorch calls it, and as it is called in the file.
+  TorchParameter& AddOperand(ir::Node& node, size_t input) {
+    TorchParameter& parameter = found_.emplace_back();
+    parameter.node = &node;
+    parameter.input = input;
+    const std::string_view name = node.input(input)->name_text();
+    AddKey(parameter, KeyOfInitializer(name), ParameterLayout::kSame);
+    AddKey(parameter, std::string(name), ParameterLayout::kSame);
+    claimed_.insert(&node.inputs()[input]);
+    return parameter;
+  }
+
+  // By the module path first.
+  void Add(ir::Node& node, size_t input, std::string key,
+           ParameterLayout layout = ParameterLayout::kSame) {
+    if (input >= node.num_inputs() || !FloatConstant(node.input(input))) return;
+    TorchParameter& parameter = AddOperand(node, input);
+    std::vector<ParameterKey> by_name = std::exchange(parameter.keys, {});
+    AddKey(parameter, std::move(key), layout);
+    for (ParameterKey& other : by_name) AddKey(parameter, std::move(other.name), other.layout);
+  }
+
+  void AddMatMul(ir::Node& node, const std::string& path) {
+    const ir::Tensor weight = FloatConstant(node.input(1));
+    if (!weight || weight.rank() != 2) return;
+    Add(node, 1, path + ".weight", ParameterLayout::kTransposed);
+    // A product with a constant need not be a Linear module.
+    if (!trained_.contains(&node)) found_.back().optional = true;
+    const MatMulBias bias = BiasOf(node, weight.dims()[1]);
+    if (bias.add == nullptr) return;
+    Add(*bias.add, bias.input, path + ".bias");
+    found_.back().optional = true;
+  }
+
+  absl::flat_hash_set<const ir::Node*> trained_;
+  absl::flat_hash_set<std::string> trained_names_;
+  absl::flat_hash_map<const ir::Node*, std::string> norms_;
+  absl::flat_hash_set<const ir::Use*> claimed_;
+  std::vector<TorchParameter> found_;
+};
+
+}  // namespace
+
+std::string ModulePath(std::string_view node_name) {
+  if (!node_name.starts_with('/')) return std::string(node_name);
+  std::vector<std::string> path;
+  std::string_view rest = node_name.substr(1);
+  // The last part is the operator.
+  for (size_t slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+    const std::string_view scope = rest.substr(0, slash);
+    rest.remove_prefix(slash + 1);
+    if (scope == "sub_module") continue;
+    if (!path.empty() && scope.starts_with(path.back() + ".")) path.pop_back();
+    path.emplace_back(scope);
+  }
+  return fmt::format("{}", fmt::join(path, "."));
+}
+
+StatusOr<std::vector<TorchParameter>> FindTorchParameters(
+    const ir::Model& model, const std::vector<passes::RetrainLayer>& layers) {
+  Finder finder(layers);
+  Status status;
+  passes::VisitNodes(model.graph(), [&](ir::Node& node) {
+    if (status.ok()) status = finder.Visit(node);
+  });
+  LATHE_RETURN_IF_ERROR(status);
+  finder.AddByName(model.graph());
+  return std::move(finder).Take();
+}
+
+}  // namespace lathe::flows

@@ -1,0 +1,20 @@
+#include "lathe/flows/torch_parameters.h"
+
+#include <gtest/gtest.h>
+
+namespace lathe::flows {
+namespace {
+
+TEST(ModulePath, NamesOfTheExporterBecomePathsOfModules) {
+  EXPECT_EQ(ModulePath("layer1.0.conv1"), "layer1.0.conv1");
+  EXPECT_EQ(ModulePath("/d1/d1.2/PRelu"), "d1.2");
+  EXPECT_EQ(ModulePath("/layer2/down/down.0/Conv"), "layer2.down.0");
+  EXPECT_EQ(ModulePath("/layer2/layer2.0/down/down.1/BatchNormalization"), "layer2.0.down.1");
+  EXPECT_EQ(ModulePath("/act/sub_module/Clip"), "act");
+  // "down" is no parent of "downs.0".
+  EXPECT_EQ(ModulePath("/down/downs.0/Conv_1"), "down.downs.0");
+  EXPECT_EQ(ModulePath("/MatMul"), "");
+}
+
+}  // namespace
+}  // namespace lathe::flows
