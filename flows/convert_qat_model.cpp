@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "lathe/flows/load_model.h"
+#include "lathe/passes/quant/lower_qdq_pairs.h"
 #include "lathe/quant/config/record_check.h"
 #include "lathe/support/quoted.h"
 

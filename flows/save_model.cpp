@@ -86,8 +86,9 @@ StatusOr<SavedModels> LowerCheckedModel(std::unique_ptr<ir::Model> model,
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::kLoweringPipeline, resources, calibrated).status());
   LATHE_RETURN_IF_ERROR(edit(*model));
-  // A model whose only layers are LSTM and GRU does not show it.
-  const std::vector<std::string> lowered = {std::string(passes::facts::kAscendLowered)};
+  // A model whose only layers are LSTM and GRU, or that has none, does not show it.
+  const std::vector<std::string> lowered = {std::string(passes::facts::kAscendLowered),
+                                            std::string(passes::facts::kQuantPointsMarked)};
   SavedModels saved;
   saved.deploy = model->Clone();
   LATHE_RETURN_IF_ERROR(

@@ -27,34 +27,6 @@ bool ComesFromDequantize(const ir::Value& value) {
   return value.producer() != nullptr && IsDequantize(*value.producer());
 }
 
-// The range of a rounding that Ascend's integer types cannot say, in front of it: Clip in reals,
-// whose bounds are whole steps.
-ir::Value* Clipped(ir::Rewriter& rewriter, ir::Node& before, ir::Value* value,
-                   const QdqRounding& rounding, const std::string& name) {
-  const float low = static_cast<float>(rounding.low - rounding.zero) * rounding.scale;
-  const float high = static_cast<float>(rounding.high - rounding.zero) * rounding.scale;
-  ir::NodeSpec spec;
-  spec.op = "Clip";
-  spec.name = name;
-  constexpr int64_t kBoundsAreInputs = 11;
-  if (OpsetOf(before) < kBoundsAreInputs) {
-    spec.inputs = {value};
-    spec.attributes = {{"min", low}, {"max", high}};
-  } else {
-    spec.inputs = {value, &MakeConstant(rewriter, before, name + ".min", ir::Tensor::Scalar(low)),
-                   &MakeConstant(rewriter, before, name + ".max", ir::Tensor::Scalar(high))};
-  }
-  ir::Node& node = rewriter.CreateNode(*before.graph(), &before, std::move(spec));
-  rewriter.SetType(*node.output(), value->type_ref());
-  return node.output();
-}
-
-// A rounding in 8 bits, of which 4-bit integers and narrowed ranges are a part.
-QdqRounding In8Bits(QdqRounding rounding) {
-  if (rounding.bits < 8) rounding.bits = 8;
-  return rounding;
-}
-
 class Absorber {
  public:
   Absorber(ir::Model& model, quant::Record& record, QdqReport& report)
@@ -144,7 +116,7 @@ class Absorber {
     if (rounding.bits == 16) {
       if (const quant::Reason reason = quant::WhyNotInt16(description)) return *reason;
     } else {
-      rounding = In8Bits(rounding);
+      rounding = rounding.In8Bits();
     }
     // Integers of 4 bits that cannot be packed are integers of 8 bits.
     const bool packed = weight_bits == 4 && rounding.bits == 8 &&
@@ -158,8 +130,8 @@ class Absorber {
     ir::Value*& clipped = clipped_[pair.dequantize];
     if (clipped == nullptr) {
       const ir::Rewriter::OriginScope origin(rewriter_, *pair.quantize);
-      clipped = Clipped(rewriter_, *pair.quantize, pair.source(), rounding,
-                        pair.dequantize->display_name() + ".clip");
+      clipped = ClipReals(rewriter_, *pair.quantize, pair.source(), rounding,
+                          pair.dequantize->display_name() + ".clip");
     }
     return clipped;
   }
@@ -178,25 +150,35 @@ class Absorber {
     if (const auto* constant = std::get_if<QdqConstant>(&read)) SetReals(node, input, *constant);
   }
 
-  void FoldConstants() {
+  // Nodes go with those that they alone served, so they are looked up again.
+  std::vector<ir::NodeId> Dequantizes() const {
+    std::vector<ir::NodeId> ids;
     VisitNodes(model_.graph(), [&](ir::Node& node) {
-      if (!IsDequantize(node) || !IsQdqConstant(*node.output())) return;
-      const auto read = ReadQdqConstant(*node.output());
+      if (IsDequantize(node)) ids.push_back(node.id());
+    });
+    return ids;
+  }
+
+  void FoldConstants() {
+    for (const ir::NodeId id : Dequantizes()) {
+      ir::Node* node = model_.FindNode(id);
+      if (node == nullptr || !IsQdqConstant(*node->output())) continue;
+      const auto read = ReadQdqConstant(*node->output());
       const auto* constant = std::get_if<QdqConstant>(&read);
-      if (constant == nullptr) return;
-      const ir::Rewriter::OriginScope origin(rewriter_, node);
-      ir::Value& reals = MakeConstant(rewriter_, node, node.display_name() + ".reals",
+      if (constant == nullptr) continue;
+      const ir::Rewriter::OriginScope origin(rewriter_, *node);
+      ir::Value& reals = MakeConstant(rewriter_, *node, node->display_name() + ".reals",
                                       ir::Tensor::Of(constant->dims, constant->Reals()));
-      ir::Value& result = *node.output();
+      ir::Value& result = *node->output();
       rewriter_.ReplaceValue(result, reals);
       EraseIfUnused(rewriter_, result);
-    });
+    }
     // Pairs that only absorbed layers read.
-    std::vector<ir::Value*> results;
-    VisitNodes(model_.graph(), [&](ir::Node& node) {
-      if (IsDequantize(node)) results.push_back(node.output());
-    });
-    for (ir::Value* result : results) EraseIfUnused(rewriter_, *result);
+    for (const ir::NodeId id : Dequantizes()) {
+      if (ir::Node* node = model_.FindNode(id); node != nullptr) {
+        EraseIfUnused(rewriter_, *node->output());
+      }
+    }
   }
 
   ir::Model& model_;
@@ -207,137 +189,10 @@ class Absorber {
   absl::flat_hash_map<const ir::Node*, ir::Value*> clipped_;
 };
 
-class PairLowering {
- public:
-  PairLowering(ir::Model& model, QdqReport& report)
-      : model_(model), rewriter_(model), report_(report) {}
-
-  void Run() {
-    std::vector<ir::Node*> dequantizes;
-    VisitNodes(model_.graph(), [&](ir::Node& node) {
-      if (IsDequantize(node)) dequantizes.push_back(&node);
-    });
-    for (ir::Node* node : dequantizes) {
-      const auto found = FindQdqPair(*node);
-      if (const auto* refusal = std::get_if<QdqRefusal>(&found)) {
-        report_.kept.push_back({node->display_name(), refusal->reason});
-      } else {
-        Lower(std::get<QdqPair>(found));
-        ++report_.pairs;
-      }
-    }
-    VisitNodes(model_.graph(), [&](ir::Node& node) {
-      if (IsQuantize(node) && !FeedsDequantize(node)) {
-        report_.kept.push_back({node.display_name(),
-                                "its integers are used by other operators than DequantizeLinear"});
-      }
-    });
-  }
-
- private:
-  static bool IsReadByDequantize(const ir::Node& node) {
-    for (const ir::Use& use : node.output()->uses()) {
-      if (!use.user()->is_return() && IsDequantize(*use.user())) return true;
-    }
-    return false;
-  }
-
-  // Then the note is DequantizeLinear's.
-  static bool FeedsDequantize(const ir::Node& node) {
-    if (IsReadByDequantize(node)) return true;
-    for (const ir::Use& use : node.output()->uses()) {
-      const ir::Node& user = *use.user();
-      if (!user.is_return() && user.Is("Clip") && IsReadByDequantize(user)) return true;
-    }
-    return false;
-  }
-
-  ir::Node& Insert(ir::Node& before, std::string_view op, std::string name, ir::Value* input,
-                   float scale, const QdqRounding& rounding, ir::ElementType element) {
-    ir::NodeSpec spec;
-    spec.op = op;
-    spec.name = std::move(name);
-    spec.inputs = {input};
-    spec.attributes = {{"scale", scale},
-                       {"offset", static_cast<float>(rounding.zero)},
-                       {"dst_type", fmt::format("INT{}", rounding.bits)}};
-    ir::Node& node = rewriter_.CreateNode(*before.graph(), &before, std::move(spec));
-    const ir::Type& from = input->type();
-    if (from.is_tensor()) {
-      rewriter_.SetType(*node.output(), model_.Intern(ir::Type::Tensor(element, from.shape)));
-    }
-    return node;
-  }
-
-  void Lower(const QdqPair& pair) {
-    const ir::Rewriter::OriginScope origin(rewriter_, *pair.quantize);
-    const QdqRounding rounding = In8Bits(pair.rounding);
-    ir::Value* integers = nullptr;
-    // One AscendQuant for all pairs that begin with one QuantizeLinear, unless Clips differ.
-    auto& known = quantized_[pair.quantize];
-    for (const auto& [done, value] : known) {
-      if (done == rounding) integers = value;
-    }
-    if (integers == nullptr) {
-      const std::string name = pair.quantize->display_name();
-      ir::Value* source = pair.source();
-      if (rounding.clipped()) {
-        source = Clipped(rewriter_, *pair.quantize, source, rounding, name + ".clip");
-      }
-      const auto element = rounding.bits == 16 ? ir::ElementType::kInt16 : ir::ElementType::kInt8;
-      integers = Insert(*pair.quantize, "AscendQuant", name + ".quant", source,
-                        quant::Reciprocal(rounding.scale), rounding, element)
-                     .output();
-      known.emplace_back(rounding, integers);
-    }
-    ir::Node& reals =
-        Insert(*pair.dequantize, "AscendAntiQuant", pair.dequantize->display_name() + ".anti_quant",
-               integers, rounding.scale, rounding, ir::ElementType::kFloat32);
-    ir::Value& old = *pair.dequantize->input(0);
-    rewriter_.ReplaceNode(*pair.dequantize, *reals.output());
-    EraseIfUnused(rewriter_, old);
-  }
-
-  ir::Model& model_;
-  ir::Rewriter rewriter_;
-  QdqReport& report_;
-  // By QuantizeLinear; only looked up.
-  absl::flat_hash_map<const ir::Node*, std::vector<std::pair<QdqRounding, ir::Value*>>> quantized_;
-};
-
 }  // namespace
 
 void AbsorbQdq(ir::Model& model, quant::Record& record, QdqReport& report) {
   Absorber(model, record, report).Run();
-}
-
-void LowerQdqPairs(ir::Model& model, QdqReport& report) { PairLowering(model, report).Run(); }
-
-void LowerQdqOutputs(ir::Model& model, QdqReport& report) {
-  std::vector<std::pair<ir::Node*, QdqRounding>> found;
-  VisitNodes(model.graph(), [&](ir::Node& node) {
-    if (!IsQuantize(node) || !node.output()->is_graph_output() || !node.output()->has_one_use()) {
-      return;
-    }
-    const auto rounding = ReadQdqOutput(node);
-    if (rounding.has_value()) found.emplace_back(&node, *rounding);
-  });
-  ir::Rewriter rewriter(model);
-  for (const auto& [node, rounding] : found) {
-    const std::string name = node->display_name();
-    std::erase_if(report.kept, [&](const QdqNote& note) { return note.node == name; });
-    const ir::Rewriter::OriginScope origin(rewriter, *node);
-    ir::NodeSpec spec;
-    spec.op = "AscendQuant";
-    spec.name = name + ".quant";
-    spec.inputs = {node->input(0)};
-    spec.attributes = {{"scale", quant::Reciprocal(rounding.scale)},
-                       {"offset", static_cast<float>(rounding.zero)},
-                       {"dst_type", std::string("INT8")}};
-    ir::Node& quant = rewriter.CreateNode(*node->graph(), node, std::move(spec));
-    rewriter.SetType(*quant.output(), node->output()->type_ref());
-    rewriter.ReplaceNode(*node, *quant.output());
-  }
 }
 
 }  // namespace lathe::passes

@@ -1,5 +1,5 @@
-// From a QDQ model to a float model and the factors that its pairs say, and back to Ascend's
-// operators for pairs that belong to no layer (the ONNX flavour's reference, section 4).
+// From a QDQ model to a float model and the factors that its pairs say (the ONNX flavour's
+// reference, section 4).
 #pragma once
 
 #include <string>
@@ -36,13 +36,5 @@ struct QdqReport {
 // zero point, a scale a channel of a matrix or of another axis, and what InspectLayer and the
 // layer's type refuse. O(nodes + elements of constants).
 void AbsorbQdq(ir::Model& model, quant::Record& record, QdqReport& report);
-
-// Makes the pairs that are left AscendQuant and AscendAntiQuant, and notes what remains. After
-// everything that knows ONNX's operators only. O(nodes).
-void LowerQdqPairs(ir::Model& model, QdqReport& report);
-
-// Makes each QuantizeLinear that only a graph output reads AscendQuant, where its integers are
-// int8, and drops its note. For the deploy model: a simulation has no such integers.
-void LowerQdqOutputs(ir::Model& model, QdqReport& report);
 
 }  // namespace lathe::passes

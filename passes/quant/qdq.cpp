@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "lathe/passes/canonical/operands.h"
 #include "lathe/quant/affine.h"
 
 namespace lathe::passes {
@@ -264,8 +265,9 @@ std::variant<QdqConstant, QdqRefusal> ReadDequantized(const ir::Node& node) {
   }
   ir::Tensor tensor = source->ConstantTensor();
   std::vector<int64_t> integers;
-  ElementType type = tensor.element_type();
+  ElementType type = ElementType::kUndefined;
   if (tensor) {
+    type = tensor.element_type();
     if (!IntegerTypeOf(type)) {
       return Refuse(fmt::format("its integers are {}", ir::ElementTypeName(type)));
     }
@@ -308,6 +310,32 @@ std::variant<QdqConstant, QdqRefusal> ReadDequantized(const ir::Node& node) {
 }
 
 }  // namespace
+
+QdqRounding QdqRounding::In8Bits() const {
+  QdqRounding wide = *this;
+  if (wide.bits < 8) wide.bits = 8;
+  return wide;
+}
+
+ir::Value* ClipReals(ir::Rewriter& rewriter, ir::Node& before, ir::Value* value,
+                     const QdqRounding& rounding, const std::string& name) {
+  const float low = static_cast<float>(rounding.low - rounding.zero) * rounding.scale;
+  const float high = static_cast<float>(rounding.high - rounding.zero) * rounding.scale;
+  ir::NodeSpec spec;
+  spec.op = "Clip";
+  spec.name = name;
+  constexpr int64_t kBoundsAreInputs = 11;
+  if (OpsetOf(before) < kBoundsAreInputs) {
+    spec.inputs = {value};
+    spec.attributes = {{"min", low}, {"max", high}};
+  } else {
+    spec.inputs = {value, &MakeConstant(rewriter, before, name + ".min", ir::Tensor::Scalar(low)),
+                   &MakeConstant(rewriter, before, name + ".max", ir::Tensor::Scalar(high))};
+  }
+  ir::Node& node = rewriter.CreateNode(*before.graph(), &before, std::move(spec));
+  rewriter.SetType(*node.output(), value->type_ref());
+  return node.output();
+}
 
 bool IsQuantize(const ir::Node& node) { return IsOperator(node, "QuantizeLinear"); }
 bool IsDequantize(const ir::Node& node) { return IsOperator(node, "DequantizeLinear"); }

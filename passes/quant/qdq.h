@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lathe/ir/model.h"
+#include "lathe/ir/rewriter.h"
 #include "lathe/quant/affine.h"
 
 namespace lathe::passes {
@@ -29,8 +30,15 @@ struct QdqRounding {
   bool clipped() const {
     return low > quant::MinQuantized(bits) || high < quant::MaxQuantized(bits);
   }
+  // The same in 8 bits, of which 4-bit integers are a part; 16 bits stay.
+  QdqRounding In8Bits() const;
   bool operator==(const QdqRounding&) const = default;
 };
+
+// A Clip of `value` in front of `before`, to the reals that the rounding's range stands for: what
+// Ascend's integer types cannot say.
+ir::Value* ClipReals(ir::Rewriter& rewriter, ir::Node& before, ir::Value* value,
+                     const QdqRounding& rounding, const std::string& name);
 
 // x -> QuantizeLinear -> (Clip) -> DequantizeLinear.
 struct QdqPair {
