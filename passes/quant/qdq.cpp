@@ -159,41 +159,79 @@ std::vector<int64_t> StridesOf(const std::vector<int64_t>& dims) {
   return strides;
 }
 
-// False when `perm` is no permutation of the axes.
-bool Transpose(QdqConstant& constant, std::vector<int64_t> perm) {
-  const size_t rank = constant.dims.size();
+// Permutes the axes; nothing when `perm` is no permutation of them, else the complete permutation.
+template <typename T>
+std::optional<std::vector<int64_t>> Permute(std::vector<T>& values, std::vector<int64_t>& dims,
+                                            std::vector<int64_t> perm) {
+  const size_t rank = dims.size();
   if (perm.empty()) {
-    for (size_t i = 0; i < rank; ++i) perm.push_back(static_cast<int64_t>(rank - 1 - i));
+    for (size_t i = rank; i-- > 0;) perm.push_back(static_cast<int64_t>(i));
   }
   std::vector<int64_t> sorted = perm;
   std::ranges::sort(sorted);
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted[i] != static_cast<int64_t>(i)) return false;
-  }
-  if (perm.size() != rank) return false;
-  const std::vector<int64_t> from = StridesOf(constant.dims);
-  std::vector<int64_t> dims;
+  bool complete = perm.size() == rank;
+  for (size_t i = 0; i < sorted.size(); ++i) complete &= sorted[i] == static_cast<int64_t>(i);
+  if (!complete) return std::nullopt;
+  const std::vector<int64_t> from = StridesOf(dims);
+  std::vector<int64_t> moved_dims;
   std::vector<int64_t> strides;
   for (const int64_t axis : perm) {
-    dims.push_back(constant.dims[static_cast<size_t>(axis)]);
+    moved_dims.push_back(dims[static_cast<size_t>(axis)]);
     strides.push_back(from[static_cast<size_t>(axis)]);
   }
-  std::vector<int32_t> moved(constant.integers.size());
+  std::vector<T> moved(values.size());
   std::vector<int64_t> index(rank, 0);
   int64_t at = 0;
-  for (int32_t& value : moved) {
-    value = constant.integers[static_cast<size_t>(at)];
+  for (T& value : moved) {
+    value = values[static_cast<size_t>(at)];
     for (size_t axis = rank; axis-- > 0;) {
       at += strides[axis];
-      if (++index[axis] < dims[axis]) break;
-      at -= strides[axis] * dims[axis];
+      if (++index[axis] < moved_dims[axis]) break;
+      at -= strides[axis] * moved_dims[axis];
       index[axis] = 0;
     }
   }
-  constant.integers = std::move(moved);
-  constant.dims = std::move(dims);
-  constant.axis = std::ranges::find(perm, constant.axis) - perm.begin();
-  return true;
+  values = std::move(moved);
+  dims = std::move(moved_dims);
+  return perm;
+}
+
+// A chain of Transposes, the last first, and what stands in front of it.
+struct TransposeChain {
+  std::vector<const ir::Node*> transposes;
+  const ir::Value* source = nullptr;
+};
+
+TransposeChain BehindTransposes(const ir::Value& value) {
+  TransposeChain chain{.transposes = {}, .source = &value};
+  const ir::Node* node = value.producer();
+  while (node != nullptr && node->Is("Transpose") && node->input(0) != nullptr) {
+    chain.transposes.push_back(node);
+    chain.source = node->input(0);
+    node = chain.source->producer();
+  }
+  return chain;
+}
+
+// A constant of floats, as it is behind Transposes.
+struct RealConstant {
+  std::vector<int64_t> dims;
+  std::vector<float> values;
+};
+
+std::optional<RealConstant> ReadReals(const ir::Value& value) {
+  const TransposeChain chain = BehindTransposes(value);
+  const ir::Tensor tensor = chain.source->ConstantTensor();
+  if (!tensor || !ir::IsFloatingPoint(tensor.element_type())) return std::nullopt;
+  auto values = tensor.ValuesAsFloat();
+  if (!values.ok()) return std::nullopt;
+  RealConstant reals{{tensor.dims().begin(), tensor.dims().end()}, *std::move(values)};
+  for (size_t i = chain.transposes.size(); i-- > 0;) {
+    if (!Permute(reals.values, reals.dims, chain.transposes[i]->IntsAttribute("perm"))) {
+      return std::nullopt;
+    }
+  }
+  return reals;
 }
 
 // Which parameter belongs to an element.
@@ -228,23 +266,22 @@ std::optional<QdqRefusal> CheckAxis(const std::vector<int64_t>& dims, size_t sca
 
 // The integers, before their shift, that a QuantizeLinear of a constant computes.
 std::variant<std::vector<int64_t>, QdqRefusal> QuantizeConstant(const ir::Node& quantize,
-                                                                const ir::Tensor& reals) {
+                                                                const RealConstant& reals) {
   auto read = ReadParameters(quantize, ResultTypeOf(quantize));
   if (auto* refusal = std::get_if<QdqRefusal>(&read)) return *refusal;
   auto& parameters = std::get<Parameters>(read);
   if (parameters.type.bits > 16) return Refuse("its integers are int32");
-  const std::vector<int64_t> dims(reals.dims().begin(), reals.dims().end());
-  if (auto refusal = CheckAxis(dims, parameters.scales.size(), parameters.axis)) return *refusal;
-  const auto values = reals.ValuesAsFloat();
-  if (!values.ok()) return Refuse("its constant is not of floats");
-  const AlongAxis parameter(dims, parameters.axis, parameters.scales.size());
+  if (auto refusal = CheckAxis(reals.dims, parameters.scales.size(), parameters.axis)) {
+    return *refusal;
+  }
+  const AlongAxis parameter(reals.dims, parameters.axis, parameters.scales.size());
   const int32_t shift = parameters.type.shift();
   const Bounds range = {quant::MinQuantized(parameters.type.bits),
                         quant::MaxQuantized(parameters.type.bits)};
-  std::vector<int64_t> integers(values->size());
+  std::vector<int64_t> integers(reals.values.size());
   for (size_t i = 0; i < integers.size(); ++i) {
     const size_t p = parameter(i);
-    const float steps = std::nearbyint((*values)[i] / parameters.scales[p]);
+    const float steps = std::nearbyint(reals.values[i] / parameters.scales[p]);
     if (std::isnan(steps)) return Refuse("its constant is not a number");
     const float kept = std::min(std::max(steps, -1e9f), 1e9f);
     integers[i] = Clamp(static_cast<int64_t>(kept) + parameters.zeros[p], range) + shift;
@@ -265,9 +302,11 @@ std::variant<QdqConstant, QdqRefusal> ReadDequantized(const ir::Node& node) {
   }
   ir::Tensor tensor = source->ConstantTensor();
   std::vector<int64_t> integers;
+  std::vector<int64_t> dims;
   ElementType type = ElementType::kUndefined;
   if (tensor) {
     type = tensor.element_type();
+    dims.assign(tensor.dims().begin(), tensor.dims().end());
     if (!IntegerTypeOf(type)) {
       return Refuse(fmt::format("its integers are {}", ir::ElementTypeName(type)));
     }
@@ -279,10 +318,11 @@ std::variant<QdqConstant, QdqRefusal> ReadDequantized(const ir::Node& node) {
     if (quantize == nullptr || !IsQuantize(*quantize) || quantize->input(0) == nullptr) {
       return Refuse("it is computed");
     }
-    tensor = quantize->input(0)->ConstantTensor();
-    if (!tensor) return Refuse("it is computed");
-    auto made = QuantizeConstant(*quantize, tensor);
+    const auto reals = ReadReals(*quantize->input(0));
+    if (!reals.has_value()) return Refuse("it is computed");
+    auto made = QuantizeConstant(*quantize, *reals);
     if (auto* refusal = std::get_if<QdqRefusal>(&made)) return *refusal;
+    dims = reals->dims;
     integers = std::get<std::vector<int64_t>>(std::move(made));
     type = quantize->num_inputs() > 2 && quantize->input(2) != nullptr
                ? quantize->input(2)->ConstantTensor().element_type()
@@ -292,7 +332,7 @@ std::variant<QdqConstant, QdqRefusal> ReadDequantized(const ir::Node& node) {
   if (auto* refusal = std::get_if<QdqRefusal>(&read)) return *refusal;
   auto& parameters = std::get<Parameters>(read);
   QdqConstant constant;
-  constant.dims.assign(tensor.dims().begin(), tensor.dims().end());
+  constant.dims = std::move(dims);
   if (auto refusal = CheckAxis(constant.dims, parameters.scales.size(), parameters.axis)) {
     return *refusal;
   }
@@ -415,22 +455,19 @@ std::vector<float> QdqConstant::Reals() const {
 }
 
 std::variant<QdqConstant, QdqRefusal> ReadQdqConstant(const ir::Value& value) {
-  std::vector<const ir::Node*> transposes;
-  const ir::Node* node = value.producer();
-  while (node != nullptr && node->Is("Transpose") && node->input(0) != nullptr) {
-    transposes.push_back(node);
-    node = node->input(0)->producer();
-  }
+  const TransposeChain chain = BehindTransposes(value);
+  const ir::Node* node = chain.source->producer();
   if (node == nullptr || !IsDequantize(*node) || node->input(0) == nullptr) {
     return Refuse("it is not quantised");
   }
   auto read = ReadDequantized(*node);
-  if (auto* constant = std::get_if<QdqConstant>(&read)) {
-    for (size_t i = transposes.size(); i-- > 0;) {
-      if (!Transpose(*constant, transposes[i]->IntsAttribute("perm"))) {
-        return Refuse("its Transpose has no permutation of its axes");
-      }
-    }
+  auto* constant = std::get_if<QdqConstant>(&read);
+  if (constant == nullptr) return read;
+  for (size_t i = chain.transposes.size(); i-- > 0;) {
+    const auto perm =
+        Permute(constant->integers, constant->dims, chain.transposes[i]->IntsAttribute("perm"));
+    if (!perm) return Refuse("its Transpose has no permutation of its axes");
+    if (!perm->empty()) constant->axis = std::ranges::find(*perm, constant->axis) - perm->begin();
   }
   return read;
 }
