@@ -55,7 +55,6 @@ Status Refuse(const passes::RecognizedForm& form, const std::string& path) {
 StatusOr<LoadedModel> Prepare(std::unique_ptr<ir::Model> model, const std::string& path) {
   LoadedModel loaded;
   loaded.model = std::move(model);
-  LATHE_RETURN_IF_ERROR(Refuse(passes::RecognizeForm(*loaded.model), path));
   const auto prepared = RunPasses(*loaded.model, passes::kPreparePipeline);
   if (!prepared.ok()) return WithContext(prepared.status(), ErrorContext::kFile, path);
 
@@ -81,6 +80,7 @@ StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) 
 
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
   LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  LATHE_RETURN_IF_ERROR(Refuse(passes::RecognizeForm(*model), path));
   return Prepare(std::move(model), path);
 }
 
@@ -96,6 +96,27 @@ StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path) {
     if (!search_n.ok()) return WithContext(search_n.status(), ErrorContext::kFile, path);
     result.search_n = *search_n;
   }
+  LATHE_RETURN_IF_ERROR(Refuse(passes::RecognizeForm(*model), path));
+  LATHE_ASSIGN_OR_RETURN(result.loaded, Prepare(std::move(model), path));
+  return result;
+}
+
+StatusOr<LoadedQdqModel> LoadQdqModel(const std::string& path) {
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  const passes::RecognizedForm form = passes::RecognizeForm(*model);
+  if (form.form != passes::ModelForm::kQdq) {
+    if (form.form != passes::ModelForm::kFloat) LATHE_RETURN_IF_ERROR(Refuse(form, path));
+    Status status = InvalidInput("the model has no QuantizeLinear and no DequantizeLinear");
+    status = WithContext(std::move(status), ErrorContext::kFile, path);
+    return WithContext(std::move(status), ErrorContext::kHint,
+                       "a float model is quantised with 'lathe quantize'");
+  }
+  // As in the preparation of a float model, but before weights that are computed are folded: they
+  // are integers here.
+  const auto named = RunPasses(*model, passes::kNamingPipeline);
+  if (!named.ok()) return WithContext(named.status(), ErrorContext::kFile, path);
+  LoadedQdqModel result;
+  passes::AbsorbQdq(*model, result.record, result.report);
   LATHE_ASSIGN_OR_RETURN(result.loaded, Prepare(std::move(model), path));
   return result;
 }

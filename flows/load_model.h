@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "lathe/ir/model.h"
+#include "lathe/passes/quant/absorb_qdq.h"
 #include "lathe/passes/quant/remove_retrain.h"
+#include "lathe/quant/config/record.h"
 #include "lathe/quant/search_n.h"
 #include "lathe/support/status.h"
 
@@ -35,6 +37,15 @@ struct LoadedRetrainModel {
   std::optional<quant::SearchNVersion> search_n;
 };
 StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path);
+
+// The same of a QDQ model, whose pairs become factors in `record` (passes/quant/absorb_qdq.h);
+// pairs that belong to no layer stay. Errors besides: a model in another form.
+struct LoadedQdqModel {
+  LoadedModel loaded;
+  quant::Record record;
+  passes::QdqReport report;
+};
+StatusOr<LoadedQdqModel> LoadQdqModel(const std::string& path);
 
 // Reads a model for lowering: a modified model, or a fused float model. Errors: the model is
 // quantised in another form.

@@ -74,14 +74,22 @@ Status CheckFits(const quant::Record& record, const ir::Model& model) {
 
 StatusOr<SavedModels> LowerModel(std::unique_ptr<ir::Model> model, const quant::Record& record) {
   LATHE_RETURN_IF_ERROR(CheckFits(record, *model));
+  return LowerCheckedModel(std::move(model), record, [](ir::Model&) { return OkStatus(); });
+}
+
+StatusOr<SavedModels> LowerCheckedModel(std::unique_ptr<ir::Model> model,
+                                        const quant::Record& record,
+                                        const std::function<Status(ir::Model&)>& edit) {
   quant::Record shared = record;
   passes::Resources resources;
   resources.Provide(&shared);
   const std::vector<std::string> calibrated = {std::string(passes::facts::kCalibrated)};
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::kLoweringPipeline, resources, calibrated).status());
-  // A model whose only layers are LSTM and GRU does not show it.
-  const std::vector<std::string> lowered = {std::string(passes::facts::kAscendLowered)};
+  LATHE_RETURN_IF_ERROR(edit(*model));
+  // A model whose only layers are LSTM and GRU, or that has none, does not show it.
+  const std::vector<std::string> lowered = {std::string(passes::facts::kAscendLowered),
+                                            std::string(passes::facts::kQuantPointsMarked)};
   SavedModels saved;
   saved.deploy = model->Clone();
   LATHE_RETURN_IF_ERROR(

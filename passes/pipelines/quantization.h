@@ -18,7 +18,9 @@ namespace lathe::passes {
 //   normalize-gemm  after fold-weights: it needs constants
 inline constexpr std::string_view kPreparePipeline =
     "freeze-inputs,name-nodes,fold-weights,normalize-gemm";
-// The same by the name "prepare".
+// Its beginning, for models in which constants must stay what they are.
+inline constexpr std::string_view kNamingPipeline = "freeze-inputs,name-nodes";
+// The first by the name "prepare".
 const PipelineDescriptor& PreparePipelineDescriptor();
 
 // Float graph to float graph with BatchNormalization folded; `skip` names convolutions to leave

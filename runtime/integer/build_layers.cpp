@@ -195,6 +195,8 @@ Status Builder::AntiQuant(const ir::Node& node) {
   LATHE_ASSIGN_OR_RETURN(Chain chain, Continue(*node.input(0), Layout::kPlain));
   chain.epilogue->ops.push_back({.kind = ElementOp::Kind::kMulChannels,
                                  .values = std::vector<float>(chain.info.stride, params.scale)});
+  // Floats from here on.
+  chain.info.quant = {};
   Hand(chain, *node.output());
   return OkStatus();
 }

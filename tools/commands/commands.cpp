@@ -10,6 +10,7 @@ void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddCalibrateCommand(app, global);
   AddSaveCommand(app, global);
   AddRetrainCommand(app, global);
+  AddConvertQatCommand(app, global);
   AddKvCacheCommand(app, global);
   AddRunCommand(app, global);
   AddCompareCommand(app, global);

@@ -11,6 +11,7 @@ void AddBalanceCommand(CLI::App& app, GlobalOptions& global);
 void AddCalibrateCommand(CLI::App& app, GlobalOptions& global);
 void AddCompareCommand(CLI::App& app, GlobalOptions& global);
 void AddConfigCommand(CLI::App& app, GlobalOptions& global);
+void AddConvertQatCommand(CLI::App& app, GlobalOptions& global);
 void AddExplainCommand(CLI::App& app, GlobalOptions& global);
 void AddInspectCommand(CLI::App& app, GlobalOptions& global);
 void AddKvCacheCommand(CLI::App& app, GlobalOptions& global);

@@ -105,11 +105,12 @@ Status RunRestore(const RetrainOptions& options, const GlobalOptions& global) {
 }
 
 Status RunSave(const RetrainOptions& options, const GlobalOptions& global) {
-  LATHE_ASSIGN_OR_RETURN(const flows::OutputPaths paths, flows::MakeOutputPaths(options.output));
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.output));
   if (!options.record.empty()) LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.record));
   LATHE_ASSIGN_OR_RETURN(const auto data, Data::Open(options.data, global));
   LATHE_ASSIGN_OR_RETURN(const flows::SavedRetrainModel saved,
                          flows::SaveRetrainModel(options.request, data->get()));
+  LATHE_ASSIGN_OR_RETURN(const flows::OutputPaths paths, flows::MakeOutputPaths(options.output));
   const std::string& record = options.record.empty() ? paths.record : options.record;
   AtomicFileSet files;
   LATHE_RETURN_IF_ERROR(backends::StageOnnx(*saved.models.deploy, paths.deploy, &files));
