@@ -1,0 +1,20 @@
+// Post-training quantisation.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "lathe/flows/make_settings.h"
+
+namespace lathe::python {
+
+namespace nb = nanobind;
+
+// Where functions take a configuration: a path, a dict, a lathe.Config, or None.
+flows::ConfigRequest ConfigArgument(nb::handle config, nb::handle cfg);
+
+void AddPtq(nb::module_& module);
+
+// lathe.auto_calibrate: quantisation within an accuracy budget.
+void AddAutoCalibrate(nb::module_& module);
+
+}  // namespace lathe::python
