@@ -4,6 +4,7 @@
 #include "lathe/bindings/python/src/batches.h"
 #include "lathe/bindings/python/src/border.h"
 #include "lathe/bindings/python/src/model.h"
+#include "lathe/bindings/python/src/name_layers.h"
 #include "lathe/bindings/python/src/passes.h"
 #include "lathe/bindings/python/src/ptq.h"
 #include "lathe/bindings/python/src/record.h"
@@ -14,6 +15,7 @@ NB_MODULE(_core, module) {
   module.attr("__version__") = LATHE_VERSION;
   python::TranslateErrors();
   python::AddModel(module);
+  python::AddNameLayers(module);
   python::AddPasses(module);
   python::AddImages(module);
   python::AddRun(module);
