@@ -115,7 +115,7 @@ StatusOr<std::vector<float>> Optimize(const Problem& problem, ThreadPool& pool,
   const size_t told = std::max<size_t>(iterations / 100, 1);
   const std::string stage = fmt::format("rounding {}", problem.name);
   for (size_t i = 0; i < iterations; ++i) {
-    LATHE_RETURN_IF_ERROR(StopIfAsked(control));
+    LATHE_RETURN_IF_ERROR(StopIfAsked(control, stage, i, iterations));
     const double loss = layer.Loss(rounding.weights(), drawer.Draw(), gradient, pool);
     if (!std::isfinite(loss)) return InvalidInput("the loss of its rounding is {}", loss);
     rounding.Step(gradient, pool);

@@ -131,6 +131,7 @@ StatusOr<quant::Record> MeasureBalance(const ir::Model& fused, const quant::Quan
            return InLayer(Observe(layer, view), layer.layer.name);
          }});
   }
+  // The reference's: only the first batch's factors reach the record.
   LATHE_RETURN_IF_ERROR(RunBatches(fused, std::move(taps), engine, data, 1, "balancing", control));
 
   quant::Record record;

@@ -5,6 +5,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "lathe/flows/ada_round_model.h"
+#include "lathe/flows/join_layers.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/pipelines/quantization.h"
@@ -13,11 +14,15 @@
 namespace lathe::flows {
 namespace {
 
-// In the order of the settings, which is that of the graph; balanced layers got theirs first.
+// In the order of the settings, which is that of the graph, inputs on their own last; balanced
+// layers got theirs first.
 void SortEntries(quant::Record& record, const quant::QuantSettings& settings) {
   absl::flat_hash_map<std::string_view, size_t> places;
   for (const quant::LayerSettings& layer : settings.layers) {
     places.emplace(layer.name, places.size());
+  }
+  for (const quant::TensorSettings& tensor : settings.tensors) {
+    places.emplace(tensor.key, places.size());
   }
   std::ranges::sort(record.entries, {}, [&](const auto& entry) { return places.at(*entry.key); });
 }
@@ -35,16 +40,22 @@ void SetRoundedWeights(ir::Model& model, const std::vector<RoundedWeight>& weigh
 
 }  // namespace
 
-StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
-                                         const quant::QuantSettings& settings, eval::Engine& engine,
-                                         const frontends::BatchSource& data,
-                                         const RunControl& control, const BalanceRecord* balance) {
+Status CheckEnoughBatches(const quant::QuantSettings& settings,
+                          const frontends::BatchSource& data) {
   const auto wanted = static_cast<size_t>(settings.batch_num);
   if (data.num_batches() < wanted) {
     return WithContext(InvalidInput("the configuration asks for {} batches, the data has {}",
                                     wanted, data.num_batches()),
                        ErrorContext::kHint, "give more data or lower batch_num");
   }
+  return OkStatus();
+}
+
+StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
+                                         const quant::QuantSettings& settings, eval::Engine& engine,
+                                         const frontends::BatchSource& data,
+                                         const RunControl& control, const BalanceRecord* balance) {
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings, data));
   CalibratedModel result;
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::FusionPipeline(settings.do_fusion, settings.skip_fusion_layers))
@@ -74,6 +85,10 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
   LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kObservingPipeline, resources).status());
   LATHE_RETURN_IF_ERROR(
       Calibrate(*observed, shared, engine, data, control, result.record, result.report));
+  if (settings.joint_quant) {
+    LATHE_ASSIGN_OR_RETURN(result.notes, JoinLayers(*observed, settings.batch_num, engine, data,
+                                                    control, result.record));
+  }
   if (result.record.entries.empty()) {
     return WithContext(InvalidInput("no layer is left to quantise: {} ({})",
                                     result.report.left_float.front().layer,
@@ -95,6 +110,7 @@ StatusOr<std::unique_ptr<ir::Model>> MakeModifiedModel(const CalibratedModel& ca
   std::erase_if(kept.layers, [&](const quant::LayerSettings& layer) {
     return calibrated.record.Find(layer.name) == nullptr;
   });
+  kept.tensors.clear();
   // Known scales: the weights of ada layers are final.
   quant::Record scratch = calibrated.record;
   passes::QuantReport report;

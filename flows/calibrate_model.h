@@ -18,7 +18,12 @@ struct CalibratedModel {
   quant::Record record;
   // Layers that stay float because of their weights or data.
   passes::QuantReport report;
+  // Sentences for the summary: what joint quantisation did.
+  std::vector<std::string> notes;
 };
+
+// Error: `data` has fewer than batch_num batches.
+Status CheckEnoughBatches(const quant::QuantSettings& settings, const frontends::BatchSource& data);
 
 // Uses the first batch_num batches of `data`; fewer are an error. `model` is used up. Layers with
 // dmq_balancer_param take their factors from `balance`, a record of BalanceModel; null: they are

@@ -11,10 +11,12 @@
 namespace lathe::flows {
 
 // `model` holds lathe.Observe nodes (pass insert-calibration), which are taken out. Runs
-// `batch_num` batches, a second time for the few layers whose search needs it, and writes scale_d
-// and offset_d of each observed layer into the record. A layer whose values are constant,
-// vanishing, infinite or NaN loses its entry and is reported. Memory does not grow with the number
-// of batches.
+// `batch_num` batches, a second time for the few layers whose search needs it, and all of it again
+// for every further control.observers_per_pass activations: the values and so the results are the
+// same for any number of passes. Writes scale_d and offset_d of each observed layer into the
+// record; an input of Add or MaxPool gets an entry of its own. A layer (or input) whose values are
+// constant, vanishing, infinite or NaN loses its entry and is reported. Memory does not grow with
+// the number of batches.
 Status Calibrate(ir::Model& model, const quant::QuantSettings& settings, eval::Engine& engine,
                  const frontends::BatchSource& data, const RunControl& control,
                  quant::Record& record, passes::QuantReport& report);

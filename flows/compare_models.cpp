@@ -258,7 +258,7 @@ StatusOr<std::vector<LayerDifference>> CompareModels(const ComparedModel& a, con
     graphs[side] = *std::move(graph);
   }
   for (size_t batch = 0; batch < data.num_batches(); ++batch) {
-    if (control.interrupted && control.interrupted()) return absl::CancelledError("interrupted");
+    LATHE_RETURN_IF_ERROR(StopIfAsked(control, "comparing", batch, data.num_batches()));
     LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, data.Load(batch));
     for (int side = 0; side < 2; ++side) {
       const Status status = graphs[side]->Run(inputs).status();

@@ -37,7 +37,7 @@ StatusOr<std::vector<int64_t>> Classify(eval::CompiledGraph& compiled,
                                         const RunControl& control, std::string_view stage) {
   std::vector<int64_t> all;
   for (size_t batch = 0; batch < evaluation.num_batches(); ++batch) {
-    LATHE_RETURN_IF_ERROR(StopIfAsked(control));
+    LATHE_RETURN_IF_ERROR(StopIfAsked(control, stage, batch, evaluation.num_batches()));
     LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, evaluation.Load(batch));
     LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> outputs, compiled.Run(inputs));
     if (outputs.empty()) return InvalidInput("the model has no output to take a class from");
@@ -46,31 +46,6 @@ StatusOr<std::vector<int64_t>> Classify(eval::CompiledGraph& compiled,
     if (control.progress) control.progress(stage, batch + 1, evaluation.num_batches());
   }
   return all;
-}
-
-// What one model makes of the data.
-struct Answers {
-  std::vector<ir::Tensor> last_batch;
-  // Of all samples of the evaluation data; empty without labels.
-  std::vector<int64_t> classes;
-};
-
-// The compiled model is gone when this returns: two at once would be the peak of the whole job.
-StatusOr<Answers> RunModel(const ir::Model& model, const FidelityData& data, eval::Engine& engine,
-                           const RunControl& control, std::string_view stage) {
-  eval::CompileOptions options;
-  options.threads = control.threads;
-  options.input_shapes = control.input_shapes;
-  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(model, options));
-  Answers answers;
-  {
-    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs,
-                           data.calibration.Load(data.last_batch));
-    LATHE_ASSIGN_OR_RETURN(answers.last_batch, compiled->Run(inputs));
-  }
-  if (!data.labels) return answers;
-  LATHE_ASSIGN_OR_RETURN(answers.classes, Classify(*compiled, data.evaluation, control, stage));
-  return answers;
 }
 
 Status WrongCount(const Labels& labels, int64_t samples) {
@@ -107,6 +82,26 @@ double ShareRight(std::span<const int64_t> classes, std::span<const int64_t> exp
   int64_t right = 0;
   for (size_t i = 0; i < expected.size(); ++i) right += classes[i] == expected[i] ? 1 : 0;
   return static_cast<double>(right) / static_cast<double>(expected.size());
+}
+
+StatusOr<Answers> Answer(const ir::Model& model, std::string_view name, const FidelityData& data,
+                         eval::Engine& engine, const RunControl& control) {
+  eval::CompileOptions options;
+  options.threads = control.threads;
+  options.input_shapes = control.input_shapes;
+  LATHE_ASSIGN_OR_RETURN(const auto compiled, engine.Compile(model, options));
+  Answers answers;
+  {
+    LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs,
+                           data.calibration.Load(data.last_batch));
+    LATHE_ASSIGN_OR_RETURN(answers.outputs, compiled->Run(inputs));
+  }
+  if (!data.labels) return answers;
+  LATHE_ASSIGN_OR_RETURN(answers.classes, Classify(*compiled, data.evaluation, control,
+                                                   fmt::format("measuring accuracy of {}", name)));
+  const auto samples = static_cast<int64_t>(answers.classes.size());
+  if (samples != data.labels->classes.num_elements()) return WrongCount(*data.labels, samples);
+  return answers;
 }
 
 }  // namespace
@@ -162,29 +157,23 @@ StatusOr<double> MeasureAccuracy(const ir::Model& model, const Labels& labels,
   return ShareRight(classes, expected);
 }
 
-StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& quantized,
-                                   const FidelityData& data, eval::Engine& engine,
-                                   const RunControl& control) {
-  std::vector<int64_t> expected;
-  if (data.labels) {
-    LATHE_ASSIGN_OR_RETURN(expected, data.labels->classes.ValuesAsInt64());
+StatusOr<Answers> AnswersOf(const ir::Model& model, std::string_view name, const FidelityData& data,
+                            eval::Engine& engine, const RunControl& control) {
+  StatusOr<Answers> answers = Answer(model, name, data, engine, control);
+  if (!answers.ok()) {
+    return WhereItStopped(answers.status(), fmt::format("measuring {}", name), 0, 1);
   }
-  LATHE_ASSIGN_OR_RETURN(const Answers want, RunModel(original, data, engine, control,
-                                                      "measuring accuracy of the float model"));
-  if (want.classes.size() != expected.size()) {
-    return WrongCount(*data.labels, static_cast<int64_t>(want.classes.size()));
-  }
-  LATHE_ASSIGN_OR_RETURN(const Answers got, RunModel(quantized, data, engine, control,
-                                                     "measuring accuracy of the fake-quant model"));
-  if (got.classes.size() != expected.size()) {
-    return InternalError("the fake-quant model gives {} classes for {} samples", got.classes.size(),
-                         expected.size());
-  }
+  return answers;
+}
+
+StatusOr<Fidelity> CompareAnswers(const Answers& original, const Answers& quantized,
+                                  const std::optional<Labels>& labels) {
   Fidelity fidelity;
-  LATHE_ASSIGN_OR_RETURN(fidelity.sqnr_db, WorstSqnr(want.last_batch, got.last_batch));
-  if (data.labels) {
-    fidelity.accuracy = {.float_model = ShareRight(want.classes, expected),
-                         .fake_quant = ShareRight(got.classes, expected),
+  LATHE_ASSIGN_OR_RETURN(fidelity.sqnr_db, WorstSqnr(original.outputs, quantized.outputs));
+  if (labels) {
+    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> expected, labels->classes.ValuesAsInt64());
+    fidelity.accuracy = {.float_model = ShareRight(original.classes, expected),
+                         .fake_quant = ShareRight(quantized.classes, expected),
                          .samples = static_cast<int64_t>(expected.size())};
   }
   return fidelity;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "lathe/eval/engine.h"
 #include "lathe/flows/calibration.h"
@@ -45,12 +47,24 @@ struct FidelityData {
 Status CheckLabels(const Labels& labels, const ir::Model& model,
                    const frontends::BatchSource& evaluation);
 
-// Runs both models. The accuracy is the share of samples whose largest value of the first output
-// (over all axes but the first) stands at the label. Errors: labels that are no integers, or not
-// one a sample.
-StatusOr<Fidelity> MeasureFidelity(const ir::Model& original, const ir::Model& quantized,
-                                   const FidelityData& data, eval::Engine& engine,
-                                   const RunControl& control);
+// What one model makes of the data.
+struct Answers {
+  // The outputs for the last batch.
+  std::vector<ir::Tensor> outputs;
+  // The class of each sample of the evaluation data: where the largest value of the first output
+  // stands, over all axes but the first. Empty without labels.
+  std::vector<int64_t> classes;
+};
+
+// Runs the model, of which `name` tells the progress. The compiled model is gone when this returns:
+// two at once would be the peak of a job. Errors: labels that are no integers, or not one a sample.
+StatusOr<Answers> AnswersOf(const ir::Model& model, std::string_view name, const FidelityData& data,
+                            eval::Engine& engine, const RunControl& control);
+
+// The accuracy is the share of samples whose class is the label. Error: labels that are no
+// integers.
+StatusOr<Fidelity> CompareAnswers(const Answers& original, const Answers& quantized,
+                                  const std::optional<Labels>& labels);
 
 // The accuracy of one model, deploy models included. Errors as above.
 StatusOr<double> MeasureAccuracy(const ir::Model& model, const Labels& labels,

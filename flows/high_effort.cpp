@@ -48,6 +48,18 @@ Status SetRanges(const std::vector<LayerRange>& ranges, bool force_fp16_quant,
 
 }  // namespace
 
+Status CheckHighEffort(const quant::QuantSettings& settings, const RunControl& control) {
+  if (settings.joint_quant) {
+    return InvalidInput("joint_quant is not done with high effort: leave out one of the two");
+  }
+  if (control.max_memory != 0) {
+    return InvalidInput(
+        "a memory limit cannot be promised with high effort: leave out one of the "
+        "two");
+  }
+  return OkStatus();
+}
+
 StatusOr<CalibratedModel> CalibrateWithHighEffort(std::unique_ptr<ir::Model> model,
                                                   const quant::QuantSettings& settings,
                                                   eval::Engine& engine,

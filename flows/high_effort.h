@@ -24,6 +24,10 @@ struct LayerEffort {
   bool rounded = false;
 };
 
+// What cannot be had together with high effort: joint quantisation, whose layers share scales that
+// the search would part; a memory limit, as what the search takes is not counted.
+Status CheckHighEffort(const quant::QuantSettings& settings, const RunControl& control);
+
 // CalibrateModel with more effort: activation ranges and balance factors by their error on held-out
 // samples (SearchRanges), in place of what the settings say about them; then all weights rounded
 // together (RoundWeights). All of it is in the record and the weights, so whatever takes those

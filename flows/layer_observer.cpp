@@ -6,28 +6,62 @@
 #include "lathe/flows/tap_values.h"
 
 namespace lathe::flows {
+namespace {
 
-LayerObserver::LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
+quant::IfmrOptions IfmrOptionsFor(const ObserverSettings& settings) {
+  return IfmrOptionsOf(std::get<quant::IfmrParameters>(settings.algorithm), settings.bits,
+                       settings.with_offset);
+}
+
+}  // namespace
+
+ObserverSettings ObserverSettings::Of(const quant::LayerSettings& layer) {
+  return {.key = layer.name,
+          .bits = layer.activation_bits,
+          .with_offset = layer.with_offset,
+          .algorithm = layer.algorithm};
+}
+
+ObserverSettings ObserverSettings::Of(const quant::TensorSettings& tensor) {
+  return {.key = tensor.key,
+          .bits = 8,
+          .with_offset = tensor.with_offset,
+          .algorithm = tensor.algorithm};
+}
+
+LayerObserver::Memory LayerObserver::MemoryFor(const ObserverSettings& settings, uint64_t count) {
+  if (const auto* hfmg = std::get_if<quant::HfmgParameters>(&settings.algorithm)) {
+    // The histogram of all batches, that of one, and the merged one.
+    return {3 * sizeof(int64_t) * static_cast<uint64_t>(hfmg->num_of_bins), 0};
+  }
+  const quant::IfmrOptions options = IfmrOptionsFor(settings);
+  return {quant::IfmrObserver::MemoryBytes(options, count),
+          quant::IfmrObserver::ScratchBytes(options, count)};
+}
+
+LayerObserver::LayerObserver(ObserverSettings settings, Role role, int64_t batch_num,
                              const ir::Value* value, ObserverContext& context)
-    : settings_(settings), role_(role), batch_num_(batch_num), value_(value), context_(context) {}
+    : settings_(std::move(settings)),
+      role_(role),
+      batch_num_(batch_num),
+      value_(value),
+      context_(context) {}
 
 std::string_view LayerObserver::Subject() const {
-  return role_ == Role::kHidden ? "its hidden state" : "its input";
+  return role_ == Role::kHidden ? "its hidden state" : role_ == Role::kTensor ? "it" : "its input";
 }
 
 Status LayerObserver::Create(uint64_t first_batch_count) {
   if (const auto* hfmg = std::get_if<quant::HfmgParameters>(&settings_.algorithm)) {
     LATHE_ASSIGN_OR_RETURN(hfmg_,
-                           quant::HfmgObserver::Create({.num_bits = settings_.activation_bits,
+                           quant::HfmgObserver::Create({.num_bits = settings_.bits,
                                                         .num_of_bins = hfmg->num_of_bins,
                                                         .asymmetric = settings_.with_offset}));
     return OkStatus();
   }
-  const auto& parameters = std::get<quant::IfmrParameters>(settings_.algorithm);
   LATHE_ASSIGN_OR_RETURN(
-      ifmr_, quant::IfmrObserver::Create(
-                 IfmrOptionsOf(parameters, settings_.activation_bits, settings_.with_offset),
-                 first_batch_count * static_cast<uint64_t>(batch_num_)));
+      ifmr_, quant::IfmrObserver::Create(IfmrOptionsFor(settings_),
+                                         first_batch_count * static_cast<uint64_t>(batch_num_)));
   return OkStatus();
 }
 
@@ -83,7 +117,7 @@ Status LayerObserver::FinishPass() {
     MakeUnusable(std::string(done.status().message()));
     return OkStatus();
   }
-  const auto kind = quant::ClassifyRange(ifmr_->data_range(), settings_.activation_bits);
+  const auto kind = quant::ClassifyRange(ifmr_->data_range(), settings_.bits);
   if (kind != quant::RangeKind::kUsable) {
     MakeUnusable(std::string(quant::DescribeRangeKind(kind)));
   } else if (*done) {
@@ -93,7 +127,7 @@ Status LayerObserver::FinishPass() {
 }
 
 void LayerObserver::Decide(const quant::ActivationRange& range, quant::DataRange data) {
-  const auto kind = quant::ClassifyRange(data, settings_.activation_bits);
+  const auto kind = quant::ClassifyRange(data, settings_.bits);
   if (kind != quant::RangeKind::kUsable) {
     MakeUnusable(std::string(quant::DescribeRangeKind(kind)));
     return;

@@ -29,16 +29,35 @@ class ObserverContext {
   std::vector<quant::IfmrScratch> scratch_;
 };
 
+// How a value is quantised, and under which key of the record.
+struct ObserverSettings {
+  std::string key;
+  int bits = 8;
+  bool with_offset = true;
+  std::variant<quant::IfmrParameters, quant::HfmgParameters> algorithm;
+
+  static ObserverSettings Of(const quant::LayerSettings& layer);
+  static ObserverSettings Of(const quant::TensorSettings& tensor);
+};
+
 class LayerObserver {
  public:
-  // What is observed: the layer's input, or the hidden state of LSTM and GRU.
-  enum class Role { kActivation, kHidden };
+  // What is observed: the layer's input, the hidden state of LSTM and GRU, or an input of Add or
+  // MaxPool on its own.
+  enum class Role { kActivation, kHidden, kTensor };
 
   // `value` is what is observed; the context must outlive the observer.
-  LayerObserver(const quant::LayerSettings& settings, Role role, int64_t batch_num,
-                const ir::Value* value, ObserverContext& context);
+  LayerObserver(ObserverSettings settings, Role role, int64_t batch_num, const ir::Value* value,
+                ObserverContext& context);
 
-  const std::string& layer() const { return settings_.name; }
+  // The most that an observer of `count` values takes, and what it needs of each thread.
+  struct Memory {
+    uint64_t observer = 0;
+    uint64_t thread = 0;
+  };
+  static Memory MemoryFor(const ObserverSettings& settings, uint64_t count);
+
+  const std::string& layer() const { return settings_.key; }
   Role role() const { return role_; }
   const ir::Value* value() const { return value_; }
 
@@ -61,7 +80,7 @@ class LayerObserver {
   void Decide(const quant::ActivationRange& range, quant::DataRange data);
   void MakeUnusable(std::string reason);
 
-  const quant::LayerSettings& settings_;
+  ObserverSettings settings_;
   Role role_;
   int64_t batch_num_;
   const ir::Value* value_;

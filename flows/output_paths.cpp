@@ -28,4 +28,16 @@ StatusOr<OutputPaths> MakeOutputPaths(const std::string& prefix) {
                      .config = start + "config.json"};
 }
 
+Status CheckOutputName(const std::string& path) {
+  if (path.empty()) return InvalidInput("the name of a result is empty");
+  const std::string name = std::filesystem::path(path).filename().string();
+  if (name.empty()) return InvalidInput("'{}' names a folder, not a file to write", path);
+  constexpr size_t kLongestName = 254;
+  if (name.size() > kLongestName) {
+    return InvalidInput("output '{}': the name has {} characters, at most {} are allowed", path,
+                        name.size(), kLongestName);
+  }
+  return OkStatus();
+}
+
 }  // namespace lathe::flows

@@ -20,4 +20,8 @@ struct OutputPaths {
 // folder. Errors: the name part is longer than 241 characters; the folder cannot be made.
 StatusOr<OutputPaths> MakeOutputPaths(const std::string& prefix);
 
+// The reference's rule for the name of one result: not empty, does not end in "/", and what stands
+// behind the last "/" has at most 254 characters. For those who want to know before any work.
+Status CheckOutputName(const std::string& path);
+
 }  // namespace lathe::flows

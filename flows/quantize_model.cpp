@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "lathe/flows/fidelity.h"
+#include "lathe/flows/memory_plan.h"
 #include "lathe/flows/stage_result.h"
 
 namespace lathe::flows {
@@ -51,27 +52,40 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
                                         used, request.data->num_batches() - used));
   }
 
-  // Shares its weights with the model that is changed.
-  const std::unique_ptr<ir::Model> original = loaded.model->Clone();
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(chosen.settings, *request.data));
+  if (request.effort == Effort::kHigh) {
+    LATHE_RETURN_IF_ERROR(CheckHighEffort(chosen.settings, request.control));
+  }
+  RunControl control = request.control;
+  LATHE_ASSIGN_OR_RETURN(
+      control.observers_per_pass,
+      PlanObserversPerPass(*loaded.model, chosen.settings, *request.data, control,
+                           request.labels ? &evaluation : request.data));
+
+  // The float model is run before there are rounded weights, which would wait beside its own.
+  const FidelityData data{.calibration = *request.data,
+                          .last_batch = used - 1,
+                          .evaluation = evaluation,
+                          .labels = request.labels};
+  LATHE_ASSIGN_OR_RETURN(const Answers wanted,
+                         AnswersOf(*loaded.model, "the float model", data, engine, control));
   LATHE_ASSIGN_OR_RETURN(
       CalibratedModel calibrated,
       request.effort == Effort::kHigh
           ? CalibrateWithHighEffort(std::move(loaded.model), chosen.settings, engine, *request.data,
-                                    request.control, summary.efforts)
+                                    control, summary.efforts)
           : CalibrateModel(std::move(loaded.model), chosen.settings, engine, *request.data,
-                           request.control));
+                           control));
+  summary.notes.insert(summary.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
 
   AtomicFileSet files;
   LATHE_RETURN_IF_ERROR(StageResult(saved, calibrated.record, chosen.config, summary.paths, files));
 
-  const FidelityData data{.calibration = *request.data,
-                          .last_batch = used - 1,
-                          .evaluation = evaluation,
-                          .labels = request.labels};
-  LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, MeasureFidelity(*original, *saved.fake_quant,
-                                                                  data, engine, request.control));
+  LATHE_ASSIGN_OR_RETURN(const Answers got, AnswersOf(*saved.fake_quant, "the fake-quant model",
+                                                      data, engine, control));
+  LATHE_ASSIGN_OR_RETURN(const Fidelity fidelity, CompareAnswers(wanted, got, request.labels));
   summary.sqnr_db = fidelity.sqnr_db;
   summary.accuracy = fidelity.accuracy;
   if (summary.sqnr_db == -std::numeric_limits<double>::infinity()) {
@@ -80,7 +94,7 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
         "infinite");
   }
 
-  LATHE_RETURN_IF_ERROR(StopIfAsked(request.control));
+  LATHE_RETURN_IF_ERROR(StopIfAsked(request.control, "measuring", 1, 1));
   LATHE_RETURN_IF_ERROR(files.Commit());
   summary.bytes_deploy = FileSize(summary.paths.deploy);
   summary.bytes_fake_quant = FileSize(summary.paths.fake_quant);

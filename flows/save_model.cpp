@@ -1,11 +1,14 @@
 #include "lathe/flows/save_model.h"
 
+#include <algorithm>
+
 #include "lathe/flows/convert_opset.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
+#include "lathe/passes/quant/tensor_point.h"
 
 namespace lathe::flows {
 namespace {
@@ -45,6 +48,7 @@ quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
     if (other.reason.empty()) other.reason = fmt::format("{} is never quantised", other.type);
     network.others.push_back({passes::LayerName(node), other.type, other.reason});
   });
+  network.tensors = passes::ScanTensorNodes(model);
   return network;
 }
 
@@ -55,7 +59,14 @@ Status CheckFits(const quant::Record& record, const ir::Model& model) {
     return WithContext(InvalidInput("the record is empty"), ErrorContext::kHint,
                        "calibrate first: 'lathe calibrate' writes it");
   }
-  return quant::CheckRecord(record, DescribeRecordNetwork(model), {.for_deploy = true});
+  LATHE_RETURN_IF_ERROR(
+      quant::CheckRecord(record, DescribeRecordNetwork(model), {.for_deploy = true}));
+  const bool idle = std::ranges::all_of(record.entries, [](const quant::RecordEntry& entry) {
+    return quant::HasNoFactors(*entry.value);
+  });
+  if (!idle) return OkStatus();
+  return WithContext(InvalidInput("the record has factors for no layer"), ErrorContext::kHint,
+                     "calibrate first: 'lathe calibrate' writes them");
 }
 
 }  // namespace

@@ -176,6 +176,30 @@ StatusOr<std::unique_ptr<IfmrObserver>> IfmrObserver::Create(const IfmrOptions& 
   return std::unique_ptr<IfmrObserver>(new IfmrObserver(std::move(impl)));
 }
 
+namespace {
+
+// Lists of the largest and the smallest values: each twice its room, and once more while it grows.
+// Percentiles that need more are found by counting.
+uint64_t ListBytes(const IfmrOptions& options, uint64_t count) {
+  const uint64_t max_kept = internal::PercentileRank(options.max_percentile, count) + 1;
+  const uint64_t min_kept = internal::PercentileRank(options.min_percentile, count) + 1;
+  if (std::max(max_kept, min_kept) > kMaxKept) return 2 * internal::kRadixBytes;
+  return 4 * sizeof(float) * (max_kept + min_kept);
+}
+
+}  // namespace
+
+uint64_t IfmrObserver::MemoryBytes(const IfmrOptions& options, uint64_t announced_count) {
+  const uint64_t histogram =
+      options.num_bits <= kMaxHistogramBits ? internal::kFineHistogramBytes : 0;
+  return histogram + ListBytes(options, std::max<uint64_t>(announced_count, 1));
+}
+
+uint64_t IfmrObserver::ScratchBytes(const IfmrOptions& options, uint64_t announced_count) {
+  return internal::kFineHistogramBytes / 2 +
+         ListBytes(options, std::max<uint64_t>(announced_count, 1));
+}
+
 Status IfmrObserver::Observe(std::span<const float> values, IfmrScratch& scratch) {
   switch (impl_->pass) {
     case Pass::kRanges:

@@ -67,6 +67,10 @@ class IfmrObserver {
                                                         uint64_t announced_count);
   ~IfmrObserver();
 
+  // The most that one such observer takes, and its part of a scratch, in bytes.
+  static uint64_t MemoryBytes(const IfmrOptions& options, uint64_t announced_count);
+  static uint64_t ScratchBytes(const IfmrOptions& options, uint64_t announced_count);
+
   // Takes in a piece of the data. Pieces may come in any order and from several threads at once,
   // each thread with its own scratch: the result is the same, bit by bit. Threads meet only for a
   // moment at the end of a call, so a piece should have some ten thousand values or more. Costs

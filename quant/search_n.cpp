@@ -85,6 +85,15 @@ Status SearchNObserver::Observe(std::span<const float> values, const WeightLayou
   return OkStatus();
 }
 
+void SearchNObserver::Add(const SearchNObserver& other) {
+  for (size_t channel = 0; channel < errors_.size(); ++channel) {
+    for (size_t i = 0; i < errors_[channel].size(); ++i) {
+      errors_[channel][i] += other.errors_[channel][i];
+    }
+  }
+  seen_ |= other.seen_;
+}
+
 StatusOr<std::vector<uint32_t>> SearchNObserver::Finish() const {
   if (!seen_) return InvalidInput("no data was seen");
   std::vector<uint32_t> shifts;

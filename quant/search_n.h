@@ -56,6 +56,9 @@ class SearchNObserver {
   // layout has another number of channels. Sums beyond int32 saturate; NaN is an error.
   Status Observe(std::span<const float> values, const WeightLayout& layout);
 
+  // Takes in what another observer with the same options has seen of another layer: both get one N.
+  void Add(const SearchNObserver& other);
+
   // One N a channel. Error: no data.
   StatusOr<std::vector<uint32_t>> Finish() const;
 

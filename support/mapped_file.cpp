@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "lathe/support/mapped_pages.h"
+
 namespace lathe {
 
 StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
@@ -31,12 +33,16 @@ StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& 
       return fail(fmt::format("cannot map: {}", reason));
     }
   }
+  if (data != nullptr) AddMapping(static_cast<const std::byte*>(data), size);
   return std::shared_ptr<const MappedFile>(
       new MappedFile(path, descriptor, static_cast<const std::byte*>(data), size));
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ != nullptr) {
+    RemoveMapping(data_);
+    ::munmap(const_cast<std::byte*>(data_), size_);
+  }
   ::close(descriptor_);
 }
 

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <system_error>
 
 #include <CLI/CLI.hpp>
@@ -101,6 +102,10 @@ int main(int argc, char** argv) {
   } catch (const std::system_error&) {
     // What fmt throws when it cannot write; nothing else throws it.
     lathe::tools::PrintError(kNoOutput);
+    return 1;
+  } catch (const std::bad_alloc&) {
+    // Results take their places all at once, at the end.
+    lathe::tools::PrintError("out of memory; no result was left unfinished");
     return 1;
   } catch (const std::exception& exception) {
     lathe::tools::PrintError(fmt::format("internal error: {}", exception.what()));

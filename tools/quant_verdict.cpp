@@ -55,7 +55,7 @@ std::string AscendQuantText(const ir::Node& quant) {
 bool IsOfQuantization(const ir::Node& node) {
   const std::string_view op = node.op_text();
   return op.starts_with("AscendQuant") || op == "AscendDequant" || op == "AscendDeQuant" ||
-         op == "QuantizeLinear" || op == "DequantizeLinear" ||
+         op == "AscendAntiQuant" || op == "QuantizeLinear" || op == "DequantizeLinear" ||
          node.name_text().find(".fakequant") != std::string_view::npos ||
          node.name_text().find(kSimulatedReal) != std::string_view::npos;
 }

@@ -191,6 +191,24 @@ void WriteLayer(const PtqLayerConfig& layer, JsonText& out) {
   out.End('}');
 }
 
+// Absent when empty: the PyTorch flavour's files do not have it.
+void WriteTensors(const std::vector<quant::TensorQuantizeConfig>& tensors, JsonText& out) {
+  out.Key("tensor_quantize");
+  out.Begin('[');
+  for (const quant::TensorQuantizeConfig& tensor : tensors) {
+    out.Next();
+    out.Begin('{');
+    out.Key("layer_name");
+    out.String(tensor.layer_name);
+    out.Key("input_index");
+    out.Integer(tensor.input_index);
+    out.Key("activation_quant_params");
+    WriteActivation(tensor.activation, out);
+    out.End('}');
+  }
+  out.End(']');
+}
+
 void WriteGlobals(const PtqConfig& config, JsonText& out) {
   out.Key("version");
   out.Integer(config.version);
@@ -198,6 +216,11 @@ void WriteGlobals(const PtqConfig& config, JsonText& out) {
   out.Integer(config.batch_num);
   out.Key("activation_offset");
   out.Bool(config.activation_offset);
+  // Absent when false: the PyTorch flavour's files do not have it.
+  if (config.joint_quant) {
+    out.Key("joint_quant");
+    out.Bool(true);
+  }
   out.Key("do_fusion");
   out.Bool(config.do_fusion);
   if (config.force_fp16_quant) {
@@ -211,6 +234,7 @@ void WriteGlobals(const PtqConfig& config, JsonText& out) {
     out.String(name);
   }
   out.End(']');
+  if (!config.tensor_quantize.empty()) WriteTensors(config.tensor_quantize, out);
 }
 
 }  // namespace

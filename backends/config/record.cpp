@@ -86,10 +86,12 @@ void Write(const quant::LayerRecord& record, ProtoText& out) {
   out.Field("shift_bit", record.shift_bit);
   out.Field("tensor_balance_factor", record.tensor_balance_factor);
   out.Field("skip_fusion", record.skip_fusion);
+  out.Field("is_tensor_quantize", record.is_tensor_quantize);
   out.Field("dst_type", record.dst_type);
   out.Field("act_type", record.act_type);
   out.Field("wts_type", record.wts_type);
   out.Field("fakequant_precision_mode", record.fakequant_precision_mode);
+  out.Field("op_data_type", record.op_data_type);
   out.Field("scale_h", record.scale_h);
   out.Field("offset_h", record.offset_h);
   out.Field("scale_r", record.scale_r);

@@ -25,13 +25,11 @@ constexpr std::string_view kNoWeightCompression =
     "weights are quantised together with activations, and never with an offset: remove the field";
 
 // What only the ONNX flavour's files hold.
-constexpr std::array<RefusedField, 6> kRefused = {{
+constexpr std::array<RefusedField, 4> kRefused = {{
     {"AMCTConfig.nuq_config", kNoNuq},
     {"CalibrationConfig.nuq_quantize", kNoNuq},
     {"ARQuantize.asymmetric", kNoWeightCompression},
     {"ARQuantize.weight_compress_only", kNoWeightCompression},
-    {"AMCTConfig.joint_quant", "joint quantisation is not done: remove the field, or say false"},
-    {"AMCTConfig.tensor_quantize", "tensor quantisation is not done: remove the field"},
 }};
 
 template <typename Message>
@@ -84,6 +82,16 @@ CalibrationChoice Read(const proto::CalibrationConfig& message) {
   return choice;
 }
 
+// IFMR when no algorithm is named.
+quant::TensorQuantizeConfig Read(const proto::TensorQuantize& message) {
+  quant::TensorQuantizeConfig tensor;
+  tensor.layer_name = message.layer_name();
+  tensor.input_index = message.input_index();
+  if (message.has_ifmr_quantize()) tensor.activation = Read(message.ifmr_quantize());
+  if (message.has_hfmg_quantize()) tensor.activation = Read(message.hfmg_quantize());
+  return tensor;
+}
+
 // The reference reads the older names only where the newer ones are absent; instead of passing over
 // half of such a file, it is refused.
 Status CheckOlderNames(const proto::AMCTConfig& message,
@@ -116,6 +124,7 @@ StatusOr<quant::AmctConfig> ParsePtqCfg(std::string_view text) {
   quant::AmctConfig config;
   config.batch_num = message.batch_num();
   config.activation_offset = message.activation_offset();
+  config.joint_quant = message.joint_quant();
   config.skip_layers.assign(message.skip_layers().begin(), message.skip_layers().end());
   config.skip_layer_types.assign(message.skip_layer_types().begin(),
                                  message.skip_layer_types().end());
@@ -133,6 +142,7 @@ StatusOr<quant::AmctConfig> ParsePtqCfg(std::string_view text) {
   for (const auto& entry : message.override_layer_configs()) {
     config.override_layer_configs.push_back({entry.layer_name(), Read(entry.calibration_config())});
   }
+  for (const auto& entry : message.tensor_quantize()) config.tensor_quantize.push_back(Read(entry));
   config.do_fusion = message.do_fusion();
   config.skip_fusion_layers.assign(message.skip_fusion_layers().begin(),
                                    message.skip_fusion_layers().end());

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "lathe/frontends/config/internal/json_fields.h"
 #include "lathe/frontends/config/json_document.h"
 #include "lathe/quant/config/value_rules.h"
 #include "lathe/support/nearest_names.h"
@@ -22,112 +23,8 @@ using quant::HfmgParameters;
 using quant::IfmrParameters;
 using quant::PtqConfig;
 using quant::PtqLayerConfig;
+using quant::TensorQuantizeConfig;
 using quant::WeightConfig;
-
-// An object whose keys are taken one by one; errors begin with where it is.
-class Fields {
- public:
-  Fields(const JsonObject& object, std::string where) : object_(object), where_(std::move(where)) {}
-
-  const std::string& where() const { return where_; }
-
-  const JsonValue* Find(std::string_view key) const {
-    for (const auto& [name, value] : object_) {
-      if (name == key) return &value;
-    }
-    return nullptr;
-  }
-  bool Has(std::string_view key) const { return Find(key) != nullptr; }
-
-  // Sets `target` if the key is there.
-  template <typename T>
-  Status Take(std::string_view key, T& target) const {
-    const JsonValue* value = Find(key);
-    return value == nullptr ? OkStatus() : Convert(key, *value, target);
-  }
-
-  Status CheckKeys(std::span<const std::string_view> known) const {
-    for (const auto& [name, value] : object_) {
-      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-      Status status = InvalidInput("{}unknown key {}", Prefix(), Quoted(name));
-      const std::string hint = DidYouMean(name, known);
-      return hint.empty() ? status : WithContext(std::move(status), ErrorContext::kHint, hint);
-    }
-    return OkStatus();
-  }
-
-  Status WrongType(std::string_view key, const JsonValue& value, std::string_view wanted) const {
-    return InvalidInput("{}{} must be {}, it is {}", Prefix(), key, wanted, KindOf(value));
-  }
-
- private:
-  std::string Prefix() const { return where_.empty() ? "" : where_ + ": "; }
-
-  Status Convert(std::string_view key, const JsonValue& value, bool& target) const {
-    const bool* known = std::get_if<bool>(&value.value);
-    if (known == nullptr) return WrongType(key, value, "true or false");
-    target = *known;
-    return OkStatus();
-  }
-
-  Status Convert(std::string_view key, const JsonValue& value, int64_t& target) const {
-    const int64_t* known = std::get_if<int64_t>(&value.value);
-    if (known == nullptr) return WrongType(key, value, "an integer");
-    target = *known;
-    return OkStatus();
-  }
-
-  Status Convert(std::string_view key, const JsonValue& value, double& target) const {
-    if (const auto* integer = std::get_if<int64_t>(&value.value)) {
-      target = static_cast<double>(*integer);
-    } else if (const auto* number = std::get_if<double>(&value.value)) {
-      target = *number;
-    } else {
-      return WrongType(key, value, "a number");
-    }
-    return OkStatus();
-  }
-
-  Status Convert(std::string_view key, const JsonValue& value, std::string& target) const {
-    const std::string* known = std::get_if<std::string>(&value.value);
-    if (known == nullptr) return WrongType(key, value, "a string");
-    target = *known;
-    return OkStatus();
-  }
-
-  Status Convert(std::string_view key, const JsonValue& value,
-                 std::array<double, 2>& target) const {
-    const JsonArray* list = std::get_if<JsonArray>(&value.value);
-    if (list == nullptr) return WrongType(key, value, "a list of two numbers");
-    if (list->size() != target.size()) {
-      return InvalidInput("{}{} must be a list of two numbers, it has {}", Prefix(), key,
-                          list->size());
-    }
-    for (size_t i = 0; i < target.size(); ++i) {
-      LATHE_RETURN_IF_ERROR(Convert(fmt::format("{}[{}]", key, i), (*list)[i], target[i]));
-    }
-    return OkStatus();
-  }
-
-  Status Convert(std::string_view key, const JsonValue& value,
-                 std::vector<std::string>& target) const {
-    const JsonArray* list = std::get_if<JsonArray>(&value.value);
-    if (list == nullptr) return WrongType(key, value, "a list of strings");
-    target.resize(list->size());
-    for (size_t i = 0; i < target.size(); ++i) {
-      LATHE_RETURN_IF_ERROR(Convert(fmt::format("{}[{}]", key, i), (*list)[i], target[i]));
-    }
-    return OkStatus();
-  }
-
-  template <typename T>
-  Status Convert(std::string_view key, const JsonValue& value, std::optional<T>& target) const {
-    return Convert(key, value, target.emplace());
-  }
-
-  const JsonObject& object_;
-  std::string where_;
-};
 
 constexpr std::array<std::string_view, 4> kIfmrKeys = {"max_percentile", "min_percentile",
                                                        "search_range", "search_step"};
@@ -140,6 +37,8 @@ constexpr std::array<std::string_view, 4> kAdaKeys = {"reg_param", "warm_start",
 constexpr std::array<std::string_view, 7> kWeightKeys = {
     "num_bits",   "reg_param",    "warm_start", "num_iteration",
     "beta_range", "channel_wise", "wts_algo"};
+constexpr std::array<std::string_view, 3> kTensorKeys = {"layer_name", "input_index",
+                                                         "activation_quant_params"};
 constexpr std::array<std::string_view, 4> kLayerKeys = {
     "quant_enable", "dmq_balancer_param", "activation_quant_params", "weight_quant_params"};
 
@@ -248,6 +147,35 @@ StatusOr<PtqLayerConfig> ReadLayer(const std::string& name, const JsonObject& ob
   return layer;
 }
 
+StatusOr<TensorQuantizeConfig> ReadTensor(const JsonValue& value, const std::string& where) {
+  const auto* object = std::get_if<JsonObject>(&value.value);
+  if (object == nullptr)
+    return InvalidInput("{} must be an object, it is {}", where, KindOf(value));
+  const Fields fields(*object, where);
+  LATHE_RETURN_IF_ERROR(fields.CheckKeys(kTensorKeys));
+  for (const std::string_view key : kTensorKeys) {
+    if (!fields.Has(key)) return InvalidInput("{}: {} is missing", where, key);
+  }
+  TensorQuantizeConfig tensor;
+  LATHE_RETURN_IF_ERROR(fields.Take("layer_name", tensor.layer_name));
+  LATHE_RETURN_IF_ERROR(fields.Take("input_index", tensor.input_index));
+  LATHE_ASSIGN_OR_RETURN(const auto activation, FindObject(fields, "activation_quant_params"));
+  LATHE_ASSIGN_OR_RETURN(tensor.activation, ReadActivation(*activation));
+  return tensor;
+}
+
+Status ReadTensors(const Fields& fields, std::vector<TensorQuantizeConfig>& tensors) {
+  const JsonValue* value = fields.Find("tensor_quantize");
+  if (value == nullptr) return OkStatus();
+  const auto* list = std::get_if<JsonArray>(&value->value);
+  if (list == nullptr) return fields.WrongType("tensor_quantize", *value, "a list of objects");
+  for (size_t i = 0; i < list->size(); ++i) {
+    LATHE_ASSIGN_OR_RETURN(tensors.emplace_back(),
+                           ReadTensor((*list)[i], fmt::format("tensor_quantize[{}]", i)));
+  }
+  return OkStatus();
+}
+
 Status ReadGlobals(const Fields& fields, PtqConfig& config) {
   LATHE_RETURN_IF_ERROR(fields.Take("version", config.version));
   if (config.version != 1) {
@@ -256,6 +184,7 @@ Status ReadGlobals(const Fields& fields, PtqConfig& config) {
   LATHE_RETURN_IF_ERROR(fields.Take("batch_num", config.batch_num));
   LATHE_RETURN_IF_ERROR(quant::CheckBatchNum(config.batch_num));
   LATHE_RETURN_IF_ERROR(fields.Take("activation_offset", config.activation_offset));
+  LATHE_RETURN_IF_ERROR(fields.Take("joint_quant", config.joint_quant));
   LATHE_RETURN_IF_ERROR(fields.Take("do_fusion", config.do_fusion));
   std::string mode = "DEFAULT";
   LATHE_RETURN_IF_ERROR(fields.Take("fakequant_precision_mode", mode));
@@ -264,25 +193,16 @@ Status ReadGlobals(const Fields& fields, PtqConfig& config) {
                         Quoted(mode));
   }
   config.force_fp16_quant = mode == "FORCE_FP16_QUANT";
-  return fields.Take("skip_fusion_layers", config.skip_fusion_layers);
+  LATHE_RETURN_IF_ERROR(fields.Take("skip_fusion_layers", config.skip_fusion_layers));
+  return ReadTensors(fields, config.tensor_quantize);
 }
 
-// Whether `name` is a global key that only the ONNX flavour's files have. It may ask for nothing:
-// what it could ask for is not done.
+// Whether `name` is the global key that only the ONNX flavour's files have and that asks for what
+// is not done. It may be false.
 StatusOr<bool> IsIdleKey(std::string_view name, const JsonValue& value) {
-  bool wanted = false;
-  if (name == "joint_quant" || name == "weight_offset") {
-    const bool* flag = std::get_if<bool>(&value.value);
-    if (flag == nullptr) return false;
-    wanted = *flag;
-  } else if (name == "tensor_quantize") {
-    const auto* list = std::get_if<JsonArray>(&value.value);
-    if (list == nullptr) return false;
-    wanted = !list->empty();
-  } else {
-    return false;
-  }
-  if (wanted) return InvalidInput("{} asks for what is not done: remove the key", name);
+  const bool* wanted = name == "weight_offset" ? std::get_if<bool>(&value.value) : nullptr;
+  if (wanted == nullptr) return false;
+  if (*wanted) return InvalidInput("{} asks for what is not done: remove the key", name);
   return true;
 }
 

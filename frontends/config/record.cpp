@@ -28,6 +28,8 @@ quant::LayerRecord Read(const proto::SingleLayerRecord& message) {
   if (message.has_fakequant_precision_mode()) {
     record.fakequant_precision_mode = message.fakequant_precision_mode();
   }
+  if (message.has_is_tensor_quantize()) record.is_tensor_quantize = message.is_tensor_quantize();
+  if (message.has_op_data_type()) record.op_data_type = message.op_data_type();
   if (message.has_scale_h()) record.scale_h = message.scale_h();
   if (message.has_offset_h()) record.offset_h = message.offset_h();
   record.scale_r = ToVector(message.scale_r());

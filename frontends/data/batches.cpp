@@ -31,14 +31,19 @@ class FileBatches : public BatchSource {
   struct Batch {
     bool is_npz = false;
     std::vector<std::string> files;
-    int64_t samples = 0;
+    std::vector<std::vector<int64_t>> shapes = {};
   };
 
   explicit FileBatches(std::span<const InputSpec> inputs) : inputs_(inputs.begin(), inputs.end()) {}
 
   size_t num_batches() const override { return batches_.size(); }
 
-  int64_t samples(size_t i) const override { return batches_[i].samples; }
+  int64_t samples(size_t i) const override {
+    const std::vector<int64_t>& first = batches_[i].shapes[0];
+    return first.empty() ? 1 : first[0];
+  }
+
+  std::vector<std::vector<int64_t>> shapes(size_t i) const override { return batches_[i].shapes; }
 
   // Checks the batch by its headers before it is added.
   Status Add(Batch batch) {
@@ -64,7 +69,7 @@ class FileBatches : public BatchSource {
           InFile(CheckInput(inputs_[i], fed.back()), batch.files[FileOf(batch, i)]));
     }
     LATHE_RETURN_IF_ERROR(InFile(CheckInputs(inputs_, fed), batch.files.back()));
-    batch.samples = fed[0].dims.empty() ? 1 : fed[0].dims[0];
+    for (NpyHeader& header : headers) batch.shapes.push_back(std::move(header.dims));
     batches_.push_back(std::move(batch));
     return OkStatus();
   }
@@ -188,6 +193,8 @@ class ImageBatches : public BatchSource {
     return std::min(batch_, static_cast<int64_t>(files_.size() - i * static_cast<size_t>(batch_)));
   }
 
+  std::vector<std::vector<int64_t>> shapes(size_t i) const override { return {DimsOf(samples(i))}; }
+
   StatusOr<std::vector<Tensor>> Load(size_t i) const override {
     const size_t begin = i * static_cast<size_t>(batch_);
     const size_t end = std::min(files_.size(), begin + static_cast<size_t>(batch_));
@@ -201,9 +208,7 @@ class ImageBatches : public BatchSource {
                          std::span(values).subspan((file - begin) * size, size));
     }
     const auto count = static_cast<int64_t>(end - begin);
-    std::vector<int64_t> dims = options_.channels_last
-                                    ? std::vector<int64_t>{count, height_, width_, channels_}
-                                    : std::vector<int64_t>{count, channels_, height_, width_};
+    std::vector<int64_t> dims = DimsOf(count);
     if (element_ == ir::ElementType::kFloat32) {
       return std::vector{Tensor::Of<float>(std::move(dims), values)};
     }
@@ -219,6 +224,11 @@ class ImageBatches : public BatchSource {
   }
 
  private:
+  std::vector<int64_t> DimsOf(int64_t count) const {
+    if (options_.channels_last) return {count, height_, width_, channels_};
+    return {count, channels_, height_, width_};
+  }
+
   ImageOptions options_;
   std::vector<std::string> files_;
   ir::ElementType element_ = ir::ElementType::kFloat32;

@@ -24,6 +24,8 @@ class BatchSource {
   // Extent of the first dimension of a batch of the first input (1 where it is a scalar), as the
   // files' headers had it. O(1).
   virtual int64_t samples(size_t i) const = 0;
+  // Extents of a batch, input by input in the order of the specs, as the files' headers had them.
+  virtual std::vector<std::vector<int64_t>> shapes(size_t i) const = 0;
   // One tensor a graph input, in the order of the specs that the source was opened with. `i` is
   // below num_batches(). Errors name the file: it changed since it was checked, or its elements
   // are damaged.

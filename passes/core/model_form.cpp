@@ -10,9 +10,11 @@ namespace {
 
 constexpr std::string_view kRoundingNode = ".fakequant.round";
 constexpr std::string_view kModifiedMark = "op_data_type";
+// What the ONNX flavour calibrates with, and its simulations: IFMR, SearchN, Quant, ...
+constexpr std::string_view kReferenceDomain = "amct.customop";
 
 // Operators that only the reference's own intermediate models have (its list AMCT_OPERATIONS).
-constexpr std::array<std::string_view, 16> kReferenceOperators = {"IFMR",
+constexpr std::array<std::string_view, 17> kReferenceOperators = {"IFMR",
                                                                   "HFMG",
                                                                   "Recorder",
                                                                   "AscendAntiQuant",
@@ -27,6 +29,7 @@ constexpr std::array<std::string_view, 16> kReferenceOperators = {"IFMR",
                                                                   "LinearQAT",
                                                                   "LSTMQAT",
                                                                   "GRUQAT",
+                                                                  "OFMRQuant",
                                                                   "ConvTranspose1dQAT"};
 
 ModelForm FormOf(const ir::Node& node) {
@@ -40,7 +43,8 @@ ModelForm FormOf(const ir::Node& node) {
   }
   if (node.name_text().ends_with(kRoundingNode)) return ModelForm::kFakeQuant;
   if (node.FindAttribute(kModifiedMark) != nullptr) return ModelForm::kModified;
-  const bool reference = std::ranges::find(kReferenceOperators, op) != kReferenceOperators.end();
+  const bool reference = std::ranges::find(kReferenceOperators, op) != kReferenceOperators.end() ||
+                         node.domain_text().starts_with(kReferenceDomain);
   return reference ? ModelForm::kIntermediate : ModelForm::kFloat;
 }
 

@@ -15,18 +15,22 @@ Brings the integer result of each marked layer back to real numbers:
 
 The parameter `<layer>.dequant.param` holds one 64-bit word a channel, or one: the float32 bits of
 scale_w[c] * scale_d in the low half (the reference's 5.2), cut to 10 mantissa bits when the record asks for
-FORCE_FP16_QUANT. A MatMul with a bias is followed by AscendDequant after its Add. A graph output keeps its
-name: the layer's own output is then called `<node>_output0`. Layers of type LSTM and GRU are left to their
-own lowering.
+FORCE_FP16_QUANT; where the record has shift_bit, bits 32 to 39 hold it (the ONNX flavour's 2.4). A MatMul with
+a bias is followed by AscendDequant after its Add. A graph output keeps its name: the layer's own output is
+then called `<node>_output0`. Layers of type LSTM and GRU are left to their own lowering.
 )";
 
 ir::Tensor DequantParam(const LayerFactors& factors) {
   const bool truncate = factors.record->fakequant_precision_mode == "FORCE_FP16_QUANT";
+  const std::vector<uint32_t>& shifts = factors.record->shift_bit;
   std::vector<uint64_t> words;
-  for (const float scale_w : factors.record->scale_w) {
-    float scale = quant::DequantScale(scale_w, factors.scale_d);
-    if (truncate) scale = quant::TruncateDequantScale(scale);
-    words.push_back(quant::EncodeDequantWord({.deq_scale = scale}));
+  for (size_t i = 0; i < factors.record->scale_w.size(); ++i) {
+    quant::DequantParam param;
+    param.deq_scale = quant::DequantScale(factors.record->scale_w[i], factors.scale_d);
+    if (truncate) param.deq_scale = quant::TruncateDequantScale(param.deq_scale);
+    // As many as scales, and small (CheckRecord).
+    if (i < shifts.size()) param.shift = static_cast<uint8_t>(shifts[i]);
+    words.push_back(quant::EncodeDequantWord(param));
   }
   ir::TensorNotes notes;
   notes.typed_field = true;  // uint64_data, where the reference writes it

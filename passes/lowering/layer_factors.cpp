@@ -24,4 +24,12 @@ StatusOr<LayerFactors> FactorsOf(const quant::Record& record, const std::string&
   return factors;
 }
 
+StatusOr<TensorFactors> TensorFactorsOf(const quant::Record& record, const std::string& key) {
+  const quant::LayerRecord* entry = record.Find(key);
+  if (entry == nullptr || !entry->scale_d || !entry->offset_d) {
+    return InvalidInput("the record has no scale_d and offset_d for '{}'", key);
+  }
+  return TensorFactors{.scale = *entry->scale_d, .offset = *entry->offset_d};
+}
+
 }  // namespace lathe::passes

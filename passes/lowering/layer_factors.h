@@ -20,4 +20,13 @@ struct LayerFactors {
 // Errors: the record has no entry for the layer, or one without factors.
 StatusOr<LayerFactors> FactorsOf(const quant::Record& record, const std::string& layer);
 
+// The factors of an input that is quantised on its own, with 8 bits.
+struct TensorFactors {
+  float scale = 1.0f;
+  int32_t offset = 0;
+};
+
+// Errors: the record has no entry with scale_d and offset_d for the key.
+StatusOr<TensorFactors> TensorFactorsOf(const quant::Record& record, const std::string& key);
+
 }  // namespace lathe::passes

@@ -1,5 +1,7 @@
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
 
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "lathe/passes/canonical/visit_nodes.h"
@@ -19,6 +21,7 @@ what the accelerator will compute (the reference's section 6):
     AscendQuant(%x) {scale, offset}     Sub(Clip(Add(Round(Mul(%x, scale)), offset), min, max), offset)
     int8 weight, int32 bias             the same integers as float32
     AscendDequant(%acc, %param)         Mul(%acc, dqscale)
+    the same, where some N is not 0     Mul(Clip(Floor(Mul(%acc, 2^-N)), -32768, 32767), dqscale * 2^N)
     AscendAntiQuant(%q) {scale}         Mul(%q, scale)
 
 A float16 layer is computed in float32 between two Casts. Constants are Constant nodes at the front of the
@@ -187,6 +190,19 @@ class Lowering {
     return dims;
   }
 
+  // What the shift leaves of the sums; the operator clips all channels when one is shifted.
+  ir::Value* Shift(ir::Node& node, const std::string& prefix, ir::Value* sums, ir::Tensor factors,
+                   const ir::Type* type) {
+    constexpr float kLowest = std::numeric_limits<int16_t>::min();
+    constexpr float kHighest = std::numeric_limits<int16_t>::max();
+    ir::Value* factor = Constant(node, prefix + ".shift_scale", std::move(factors));
+    ir::Value* min = Constant(node, prefix + ".min_val", ir::Tensor::Scalar(kLowest));
+    ir::Value* max = Constant(node, prefix + ".max_val", ir::Tensor::Scalar(kHighest));
+    sums = Insert(node, "Mul", prefix + ".shift", {sums, factor}, type);
+    sums = Insert(node, "Floor", prefix + ".floor", {sums}, type);
+    return Insert(node, "Clip", prefix + ".clip", {sums, min, max}, type);
+  }
+
   Status ReplaceDequant(ir::Node& node) {
     ir::Value* accumulator = node.input(0);
     const ir::Tensor param =
@@ -197,8 +213,14 @@ class Lowering {
     }
     LATHE_ASSIGN_OR_RETURN(const std::vector<uint64_t> words, param.Values<uint64_t>());
     std::vector<float> scales;
-    scales.reserve(words.size());
-    for (const uint64_t word : words) scales.push_back(quant::DecodeDequantWord(word).deq_scale);
+    std::vector<float> shifts;
+    bool shifted = false;
+    for (const uint64_t word : words) {
+      const quant::DequantParam decoded = quant::DecodeDequantWord(word);
+      scales.push_back(std::ldexp(decoded.deq_scale, decoded.shift));
+      shifts.push_back(std::ldexp(1.0f, -decoded.shift));
+      shifted |= decoded.shift != 0;
+    }
 
     ir::Node& producer = *accumulator->producer();
     const ir::Node& layer = LayerBehind(producer);
@@ -206,10 +228,11 @@ class Lowering {
     const ir::Rewriter::OriginScope origin(rewriter_, node);
     const std::string prefix = LayerName(layer) + ".fakedequant";
     const ir::Type* type = As(node.output()->type(), ir::ElementType::kFloat32);
-    ir::Value* scale =
-        Constant(node, prefix + ".dqscale",
-                 ir::Tensor::Of(ScaleDims(producer, static_cast<int64_t>(scales.size())), scales));
-    ir::Value* result = Insert(node, "Mul", prefix + ".mul", {accumulator, scale}, type);
+    const std::vector<int64_t> dims = ScaleDims(producer, static_cast<int64_t>(scales.size()));
+    ir::Value* sums = accumulator;
+    if (shifted) sums = Shift(node, prefix, sums, ir::Tensor::Of(dims, shifts), type);
+    ir::Value* scale = Constant(node, prefix + ".dqscale", ir::Tensor::Of(dims, scales));
+    ir::Value* result = Insert(node, "Mul", prefix + ".mul", {sums, scale}, type);
     if (half) {
       result = Cast(node, prefix + ".cast", result, *type, ir::ElementType::kFloat16);
     }

@@ -1,5 +1,6 @@
 #include "lathe/passes/lowering/lower_to_qdq.h"
 
+#include <algorithm>
 #include <bit>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/lowering/recurrent_factors.h"
+#include "lathe/passes/quant/tensor_point.h"
 
 namespace lathe::passes {
 namespace {
@@ -26,7 +28,9 @@ and biases are integers already (quantize-weights, quantize-bias):
 Layers that read one value with equal factors share the first two nodes. Of LSTM and GRU the input, the initial
 hidden state and both weights are quantised; the hidden state between steps has no place in the standard form.
 A grouped ConvTranspose with a scale a channel gets the real values that its integers stand for, since no axis
-of its weight counts its channels. Needs opset 13, for 16-bit activations 21. 4-bit activations are an error.
+of its weight counts its channels. Inputs of Add and MaxPool that are quantised on their own get the first two
+nodes. Needs opset 13, for 16-bit activations 21. 4-bit activations are an error, and so is
+shift_bit.
 )";
 
 class Lowering {
@@ -37,18 +41,23 @@ class Lowering {
   Status Lower(const QuantLayer& layer) {
     LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(record_, layer.name));
     LATHE_RETURN_IF_ERROR(CheckBits(factors.bits.activation));
+    if (std::ranges::any_of(factors.record->shift_bit, [](uint32_t bits) { return bits != 0; })) {
+      return WithContext(Unsupported("shift_bit has no place in a QDQ model"), ErrorContext::kHint,
+                         "calibrate without joint_quant");
+    }
     const ir::Rewriter::OriginScope origin(rewriter_, *layer.node);
     half_ = layer.node->StringAttribute("op_data_type", "") == "float16";
     const int bits = factors.bits.activation;
-    Activation(*layer.activation, layer.name, factors.scale_d, factors.offset_d, bits);
+    Activation(*layer.activation, layer.name,
+               {factors.scale_d, factors.offset_d, bits, /*shared=*/true});
     if (layer.weight == nullptr) return OkStatus();
     LATHE_RETURN_IF_ERROR(
         Weight(layer, *layer.weight, layer.name + ".weight", factors.record->scale_w));
     if (layer.is_recurrent()) {
       LATHE_ASSIGN_OR_RETURN(const RecurrentFactors recurrent,
                              RecurrentFactorsOf(record_, layer.name));
-      Activation(*layer.hidden, layer.name + ".hidden", recurrent.scale_h, recurrent.offset_h,
-                 bits);
+      Activation(*layer.hidden, layer.name + ".hidden",
+                 {recurrent.scale_h, recurrent.offset_h, bits, /*shared=*/true});
       LATHE_RETURN_IF_ERROR(
           Weight(layer, *layer.recurrence, layer.name + ".recurrence", factors.record->scale_r));
       return RecurrentBias(layer, recurrent);
@@ -62,7 +71,24 @@ class Lowering {
     return OkStatus();
   }
 
+  // An input on its own. Its nodes are not shared: it may come before the layer that would.
+  Status Lower(const TensorPoint& point) {
+    LATHE_ASSIGN_OR_RETURN(const TensorFactors factors, TensorFactorsOf(record_, point.key));
+    LATHE_RETURN_IF_ERROR(CheckBits(8));
+    const ir::Rewriter::OriginScope origin(rewriter_, *point.use->user());
+    half_ = false;
+    Activation(*point.use, point.NodePrefix(), {factors.scale, factors.offset, 8, false});
+    return OkStatus();
+  }
+
  private:
+  struct Rounding {
+    float scale = 1.0f;
+    int32_t offset = 0;
+    int bits = 8;
+    bool shared = true;
+  };
+
   Status CheckBits(int activation_bits) const {
     if (activation_bits == 4) {
       return Unsupported("4-bit activations have no place in a QDQ model");
@@ -101,11 +127,13 @@ class Lowering {
     return Insert(before, "Cast", name, {value}, element, {{"to", static_cast<int64_t>(element)}});
   }
 
-  void Activation(ir::Use& use, const std::string& name, float scale, int32_t offset, int bits) {
+  void Activation(ir::Use& use, const std::string& name, const Rounding& rounding) {
+    const auto [scale, offset, bits, may_share] = rounding;
     ir::Value* x = use.value();
     ir::Node& user = *use.user();
     const Key key = {x->Resolve(), user.graph(), std::bit_cast<uint32_t>(scale), offset, bits};
-    ir::Value*& shared = quantized_[key];
+    ir::Value* own = nullptr;
+    ir::Value*& shared = may_share ? quantized_[key] : own;
     // The first in the list's order stands before all others.
     if (shared == nullptr) {
       const auto type = bits == 16 ? ir::ElementType::kInt16 : ir::ElementType::kInt8;
@@ -202,6 +230,10 @@ StatusOr<bool> Run(PassContext& context) {
   for (const QuantLayer& layer : MarkedLayers(context.model())) {
     Status status = lowering.Lower(layer);
     if (!status.ok()) return WithContext(std::move(status), ErrorContext::kNode, layer.name);
+    changed = true;
+  }
+  for (const TensorPoint& point : MarkedTensors(context.model())) {
+    LATHE_RETURN_IF_ERROR(lowering.Lower(point));
     changed = true;
   }
   for (ir::Graph* graph : context.model().AllGraphs()) {

@@ -23,19 +23,37 @@ Layers that read the same value with the same factors share one AscendQuant:
     %b = Conv(%q2, ...)
 
 The first in the order of uses stays (the reference's 4.2, step 8). Equal means: equal bits of scale_d in the
-record, equal offset_d and equal resolved width.
+record, equal offset_d and equal resolved width. An AscendQuant in front of AscendAntiQuant (insert-tensor-quant)
+takes part.
 )";
 
 // What must be equal for two AscendQuant nodes on one value to be the same.
 using Key = std::tuple<const ir::Value*, uint32_t, int32_t, int>;
 
-// The layer that an AscendQuant belongs to: that of the mark on the operand it feeds.
-std::optional<std::string_view> LayerOf(const ir::Node& quant) {
+// Whose factors an AscendQuant has: the mark on the operand it feeds, or that AscendAntiQuant
+// behind it feeds.
+std::optional<QuantPoint> PointOf(const ir::Node& quant) {
   for (const ir::Use& use : quant.output()->uses()) {
-    const auto point = FindQuantPoint(use);
-    if (point && point->role == QuantRole::kActivation) return point->layer;
+    auto point = FindQuantPoint(use);
+    if (point && point->role == QuantRole::kActivation) return point;
+    if (!use.user()->Is("AscendAntiQuant")) continue;
+    for (const ir::Use& real : use.user()->output()->uses()) {
+      point = FindQuantPoint(real);
+      if (point && point->role == QuantRole::kTensor) return point;
+    }
   }
   return std::nullopt;
+}
+
+StatusOr<Key> KeyOf(const ir::Node& quant, const QuantPoint& point, const quant::Record& record) {
+  const std::string name(point.layer);
+  if (point.role == QuantRole::kTensor) {
+    LATHE_ASSIGN_OR_RETURN(const TensorFactors factors, TensorFactorsOf(record, name));
+    return Key{quant.input(0), std::bit_cast<uint32_t>(factors.scale), factors.offset, 8};
+  }
+  LATHE_ASSIGN_OR_RETURN(const LayerFactors factors, FactorsOf(record, name));
+  return Key{quant.input(0), std::bit_cast<uint32_t>(factors.scale_d), factors.offset_d,
+             factors.bits.activation};
 }
 
 StatusOr<bool> Run(PassContext& context) {
@@ -45,16 +63,14 @@ StatusOr<bool> Run(PassContext& context) {
   absl::flat_hash_map<Key, ir::Node*> first;
   Status status;
   VisitNodesInnerFirst(context.model().graph(), [&](ir::Node& node) {
-    const auto layer = node.Is("AscendQuant") ? LayerOf(node) : std::nullopt;
-    if (!layer || !status.ok()) return;
-    const StatusOr<LayerFactors> factors = FactorsOf(*record, std::string(*layer));
-    if (!factors.ok()) {
-      status = factors.status();
+    const auto point = node.Is("AscendQuant") ? PointOf(node) : std::nullopt;
+    if (!point || !status.ok()) return;
+    const StatusOr<Key> key = KeyOf(node, *point, *record);
+    if (!key.ok()) {
+      status = key.status();
       return;
     }
-    const Key key{node.input(0), std::bit_cast<uint32_t>(factors->scale_d), factors->offset_d,
-                  factors->bits.activation};
-    const auto [it, inserted] = first.try_emplace(key, &node);
+    const auto [it, inserted] = first.try_emplace(*key, &node);
     if (inserted) return;
     ir::Node& kept = *it->second;
     const std::vector<ir::Origin> origins = {kept.origin(), node.origin()};

@@ -48,6 +48,7 @@
 #include "lathe/passes/lowering/insert_ascend_dequant.h"
 #include "lathe/passes/lowering/insert_ascend_quant.h"
 #include "lathe/passes/lowering/insert_balance.h"
+#include "lathe/passes/lowering/insert_tensor_quant.h"
 #include "lathe/passes/lowering/lower_recurrent.h"
 #include "lathe/passes/lowering/lower_to_deploy.h"
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
@@ -111,6 +112,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &InsertAscendQuantPass(),
            &InsertBalancePass(),
            &InsertCalibrationPass(),
+           &InsertTensorQuantPass(),
            &LowerRecurrentPass(),
            &LowerToDeployPass(),
            &LowerToFakeQuantPass(),

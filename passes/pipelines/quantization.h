@@ -46,11 +46,12 @@ inline constexpr std::string_view kModifiedPipeline = "fake-quantize-weights{rec
 //   transpose-gemm-weight   before quantize-weights, so that integers are laid out once
 //   insert-balance          before insert-ascend-quant: what is quantised is the balanced value
 //   insert-ascend-quant     before insert-ascend-dequant only by custom
+//   insert-tensor-quant     after both: an edge of a layer's result begins behind AscendDequant
 //   quantize-bias           once, before the graph is copied for the two emitters
 //   share-ascend-quant      last: it compares AscendQuant nodes
 inline constexpr std::string_view kLoweringPipeline =
     "mark-quant-points,transpose-gemm-weight,insert-balance,insert-ascend-quant,quantize-weights,"
-    "insert-ascend-dequant,quantize-bias,share-ascend-quant";
+    "insert-ascend-dequant,insert-tensor-quant,quantize-bias,share-ascend-quant";
 
 // Calibrated graph to a standard QDQ model, whose operator set must be at least 13.
 //   insert-balance          before lower-to-qdq: what is quantised is the balanced value

@@ -27,6 +27,9 @@ so that activations are observed behind the weights they will meet (the referenc
 ConvTranspose stay as they are, as in the reference; their scales are recorded all the same. So do W and R of
 LSTM and GRU while activations are observed; the option `recurrent` rounds them too, for the modified model.
 
+Scales that the record already has are taken instead: those of a finished calibration, which joint
+quantisation may have raised.
+
 A layer with ada_quantize gets the scales that AdaRound starts from, and its weight is only clipped to their
 range: what rounds it is learnt afterwards. One whose scales the record already has is left alone.
 
@@ -96,14 +99,18 @@ struct RoundedWeight {
   ir::Tensor values;
 };
 
+// `known` holds the scales, or is empty: they are found.
 StatusOr<RoundedWeight> Round(const QuantLayer& layer, const ir::Use& weight,
-                              const quant::LayerSettings& settings) {
+                              const quant::LayerSettings& settings, std::vector<float> known) {
   const ir::Tensor tensor = weight.value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(std::vector<float> values, tensor.ValuesAsFloat());
-  const quant::WeightLayout layout =
-      layer.Layout(weight, settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
+  const size_t wanted = settings.channel_wise ? static_cast<size_t>(layer.channels) : 1;
+  const quant::WeightLayout layout = layer.Layout(weight, known.empty() ? wanted : known.size());
   RoundedWeight rounded;
-  LATHE_ASSIGN_OR_RETURN(rounded.scales, quant::ArqScales(values, layout, settings.weight_bits));
+  rounded.scales = std::move(known);
+  if (rounded.scales.empty()) {
+    LATHE_ASSIGN_OR_RETURN(rounded.scales, quant::ArqScales(values, layout, settings.weight_bits));
+  }
   LATHE_RETURN_IF_ERROR(
       quant::FakeQuantizeWeights(values, layout, rounded.scales, settings.weight_bits, values));
   rounded.values = FloatTensor(tensor.element_type(), tensor.dims(), values);
@@ -114,10 +121,13 @@ StatusOr<RoundedWeight> Round(const QuantLayer& layer, const ir::Use& weight,
 // graph. Both tell whether the weight changed.
 StatusOr<bool> QuantizeLayer(const PassContext& context, const QuantLayer& layer,
                              const quant::LayerSettings& settings, quant::Record& record) {
-  LATHE_ASSIGN_OR_RETURN(RoundedWeight weight, Round(layer, *layer.weight, settings));
+  const quant::LayerRecord* const found = record.Find(layer.name);
+  const quant::LayerRecord known = found == nullptr ? quant::LayerRecord() : *found;
+  LATHE_ASSIGN_OR_RETURN(RoundedWeight weight,
+                         Round(layer, *layer.weight, settings, known.scale_w));
   RoundedWeight recurrence;
   if (layer.is_recurrent()) {
-    LATHE_ASSIGN_OR_RETURN(recurrence, Round(layer, *layer.recurrence, settings));
+    LATHE_ASSIGN_OR_RETURN(recurrence, Round(layer, *layer.recurrence, settings, known.scale_r));
   }
   quant::LayerRecord& entry = RecordOf(record, layer.name);
   entry.offset_w.assign(weight.scales.size(), 0);

@@ -7,6 +7,7 @@
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/quant/lift_value.h"
 #include "lathe/passes/quant/quant_layer.h"
+#include "lathe/passes/quant/tensor_point.h"
 
 namespace lathe::passes {
 namespace {
@@ -22,6 +23,8 @@ layer computes for every step but the last (the reference's 4.1), in one run of 
 
     %h' = Concat(Reshape(%h, [-1]), Reshape(Slice(%y, [0], [-1], [0]), [-1]))
 
+So are marked inputs of Add and MaxPool, under their key and the attribute `tensor = 1`.
+
 What a layer inside of a body sees is led out through new outputs of the nodes around it, and observed in the
 main graph.
 
@@ -29,17 +32,20 @@ Observe has no output and changes nothing; whoever runs the graph feeds the valu
 calibration algorithm. A padded AveragePool is observed before its Pad (the reference's 4.1).
 )";
 
-void Observe(ir::Rewriter& rewriter, const QuantLayer& layer, ir::Value& value, ir::Node* before,
-             bool hidden) {
-  const std::string name = layer.name + (hidden ? ".hidden.observe" : ".observe");
+// What an observer is told: whose factors these will be, and whether they are a hidden state's or
+// those of an input on its own.
+struct Subject {
+  std::string layer;
+  bool hidden = false;
+  bool tensor = false;
+};
+
+// `element` is the value's type where it is not known.
+void Observe(ir::Rewriter& rewriter, const Subject& subject, ir::Value& value, ir::Node* before,
+             ir::ElementType element) {
+  const std::string name = subject.layer + (subject.hidden ? ".hidden.observe" : ".observe");
   ir::Value* seen = &value;
   if (value.graph()->owner() != nullptr) {
-    ir::ElementType element = ir::ElementType::kFloat32;
-    if (layer.weight != nullptr) {
-      element = layer.weight->value()->ConstantTensor().element_type();
-    } else if (value.type().is_tensor()) {
-      element = value.type().element;
-    }
     seen = &LiftToMainGraph(rewriter, value, element, name);
     before = seen->producer()->next();
   }
@@ -48,10 +54,16 @@ void Observe(ir::Rewriter& rewriter, const QuantLayer& layer, ir::Value& value, 
   spec.domain = "lathe";
   spec.name = name;
   spec.inputs = {seen};
-  spec.attributes = {{"layer", layer.name}};
-  if (hidden) spec.attributes.emplace_back("hidden", int64_t{1});
+  spec.attributes = {{"layer", subject.layer}};
+  if (subject.hidden) spec.attributes.emplace_back("hidden", int64_t{1});
+  if (subject.tensor) spec.attributes.emplace_back("tensor", int64_t{1});
   spec.outputs = {};
   rewriter.CreateNode(rewriter.model().graph(), before, std::move(spec));
+}
+
+ir::ElementType ElementOf(const QuantLayer& layer, const ir::Value& value) {
+  if (layer.weight != nullptr) return layer.weight->value()->ConstantTensor().element_type();
+  return value.type().is_tensor() ? value.type().element : ir::ElementType::kFloat32;
 }
 
 // initial_h and the result of every step but the last, in one run.
@@ -81,19 +93,29 @@ void ObserveHidden(ir::Rewriter& rewriter, const QuantLayer& layer) {
   ir::Value* but_last = insert("Slice", ".but_last", {&steps, zero, constant(".end", -1), zero});
   ir::Value* first = insert("Reshape", ".initial", {layer.hidden->value(), flat});
   ir::Value* later = insert("Reshape", ".later", {but_last, flat});
-  Observe(rewriter, layer, *insert("Concat", ".all", {first, later}), behind, true);
+  ir::Value& all = *insert("Concat", ".all", {first, later});
+  Observe(rewriter, {.layer = layer.name, .hidden = true}, all, behind, ElementOf(layer, all));
 }
 
 StatusOr<bool> Run(PassContext& context) {
   bool changed = false;
   for (const QuantLayer& layer : MarkedLayers(context.model())) {
     const ir::Rewriter::OriginScope origin(context.rewriter(), *layer.node);
-    Observe(context.rewriter(), layer, *layer.activation->value(), layer.activation->user(), false);
+    ir::Value& value = *layer.activation->value();
+    Observe(context.rewriter(), {.layer = layer.name}, value, layer.activation->user(),
+            ElementOf(layer, value));
     context.Count("observers");
     if (layer.is_recurrent()) {
       ObserveHidden(context.rewriter(), layer);
       context.Count("observers");
     }
+    changed = true;
+  }
+  for (const TensorPoint& point : MarkedTensors(context.model())) {
+    const ir::Rewriter::OriginScope origin(context.rewriter(), *point.use->user());
+    Observe(context.rewriter(), {.layer = point.key, .tensor = true}, *point.use->value(),
+            point.use->user(), ir::ElementType::kFloat32);
+    context.Count("observers");
     changed = true;
   }
   return changed;

@@ -9,8 +9,10 @@
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/quant/quant_point.h"
+#include "lathe/passes/quant/tensor_point.h"
 #include "lathe/quant/config/quant_settings.h"
 #include "lathe/quant/config/record.h"
+#include "lathe/quant/config/tensor_quantize.h"
 #include "lathe/support/nearest_names.h"
 
 namespace lathe::passes {
@@ -22,13 +24,16 @@ Decides which operands are quantised and writes the decision onto them; later pa
     %y = Conv(%x, %w, %b)        %y = Conv(%x {quant.activation:conv1}, %w {quant.weight:conv1},
                                            %b {quant.bias:conv1})
 
-Of LSTM and GRU, R and initial_h are marked too (quant.recurrence, quant.hidden).
+Of LSTM and GRU, R and initial_h are marked too (quant.recurrence, quant.hidden). An input of Add or MaxPool
+that is quantised on its own (tensor_quantize) is marked by its node and its place:
+
+    %y = Add(%a, %b)             %y = Add(%a {quant.tensor:add:0}, %b)
 
 The layers are those of the record, if one is given (each entry with factors), else the enabled layers of the
 configuration. Marks of an earlier run are removed. Each marked node also gets the attribute `op_data_type`
 (`float` or `float16`, after its weight), the reference's own note in modified models.
 
-An entry that names no node, or a node that is no layer, is an error. A layer's name is its node's name, or
+An entry that names no node, or a node that is no layer, or an input that is not float32, is an error. A layer's name is its node's name, or
 the name of the node it came from.
 )";
 
@@ -50,24 +55,33 @@ std::vector<ir::Name> Marks(ir::Graph& graph) {
   return marks;
 }
 
-// Names of the layers to mark, in no particular order.
-StatusOr<std::vector<std::string>> WantedLayers(const PassContext& context) {
-  std::vector<std::string> names;
+// What to mark, in no particular order: names of layers, keys of inputs.
+struct Wanted {
+  std::vector<std::string> layers;
+  std::vector<std::string> tensors;
+};
+
+StatusOr<Wanted> FindWanted(const PassContext& context) {
+  Wanted wanted;
   if (const auto* record = context.Find<quant::Record>()) {
     for (const quant::RecordEntry& entry : record->entries) {
-      if (entry.key && entry.value && !quant::HasNoFactors(*entry.value))
-        names.push_back(*entry.key);
+      if (!entry.key || !entry.value || quant::HasNoFactors(*entry.value)) continue;
+      const bool tensor = entry.value->is_tensor_quantize.value_or(false);
+      (tensor ? wanted.tensors : wanted.layers).push_back(*entry.key);
     }
-    return names;
+    return wanted;
   }
   LATHE_ASSIGN_OR_RETURN(const auto* settings,
                          context.Need<quant::QuantSettings>("a configuration or a record"));
-  for (const quant::LayerSettings& layer : settings->layers) names.push_back(layer.name);
-  return names;
+  for (const quant::LayerSettings& layer : settings->layers) wanted.layers.push_back(layer.name);
+  for (const quant::TensorSettings& tensor : settings->tensors) {
+    wanted.tensors.push_back(tensor.key);
+  }
+  return wanted;
 }
 
-// By the node's own name first, that of a node of the main graph before that of one in a body; then
-// by the names of the nodes it came from.
+// Nodes by the node's own name first, that of a node of the main graph before that of one in a
+// body; then by the names of the nodes it came from.
 absl::flat_hash_map<std::string_view, ir::Node*> IndexNodes(const ir::Model& model) {
   absl::flat_hash_map<std::string_view, ir::Node*> index;
   for (ir::Node& node : model.graph().nodes()) {
@@ -132,13 +146,30 @@ void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
   }
 }
 
+Status MarkTensor(ir::Rewriter& rewriter, ir::Node& node, size_t index, const std::string& key) {
+  const auto inspected = InspectTensorNode(node);
+  if (!inspected || index >= inspected->refusals.size()) {
+    return InvalidInput("'{}' names no input of an Add or MaxPool", key);
+  }
+  std::string refusal = inspected->refusals[index];
+  const ir::ElementType element = FloatTypeOf(node.input(index));
+  if (refusal.empty() && element != ir::ElementType::kUndefined &&
+      element != ir::ElementType::kFloat32) {
+    refusal =
+        fmt::format("it is {}, only f32 is quantised on its own", ir::ElementTypeName(element));
+  }
+  if (!refusal.empty()) return InvalidInput("input {} cannot be quantised: {}", index, refusal);
+  MarkQuantPoint(rewriter, node.inputs()[index], QuantRole::kTensor, key);
+  return OkStatus();
+}
+
 StatusOr<bool> Run(PassContext& context) {
   ir::Model& model = context.model();
-  LATHE_ASSIGN_OR_RETURN(const std::vector<std::string> names, WantedLayers(context));
+  LATHE_ASSIGN_OR_RETURN(const Wanted wanted, FindWanted(context));
   const std::vector<ir::Name> before = Marks(model.graph());
   ClearMarks(context.rewriter(), model.graph());
   const auto index = IndexNodes(model);
-  for (const std::string& name : names) {
+  for (const std::string& name : wanted.layers) {
     const auto it = index.find(name);
     if (it == index.end()) return UnknownLayer(model, name);
     const auto inspected = InspectLayer(*it->second);
@@ -151,6 +182,17 @@ StatusOr<bool> Run(PassContext& context) {
     Mark(context.rewriter(), std::get<QuantLayer>(inspected));
     context.Count("layers");
   }
+  for (const std::string& key : wanted.tensors) {
+    const auto tensor = quant::ParseTensorKey(key);
+    if (!tensor) return InvalidInput("'{}' names no input: it is NODE:INDEX", key);
+    const auto it = index.find(tensor->node);
+    if (it == index.end()) return UnknownLayer(model, std::string(tensor->node));
+    const Status status = MarkTensor(context.rewriter(), *it->second, tensor->input_index, key);
+    if (!status.ok()) {
+      return WithContext(status, ErrorContext::kNode, std::string(tensor->node));
+    }
+    context.Count("tensors");
+  }
   return Marks(model.graph()) != before;
 }
 
@@ -162,7 +204,7 @@ const PassDescriptor& MarkQuantPointsPass() {
       .summary = "Annotate the operands that are to be quantised",
       .description = kDescription,
       .options = {},
-      .statistics = {{"layers", "layers marked"}},
+      .statistics = {{"layers", "layers marked"}, {"tensors", "inputs marked on their own"}},
       .requires_facts = {},
       .establishes = {facts::kQuantPointsMarked},
       .preserves = {facts::kShapesInferred, facts::kConvBnFused, facts::kWeightsFolded,

@@ -8,6 +8,7 @@
 
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/quant/quant_point.h"
+#include "lathe/passes/quant/tensor_point.h"
 
 namespace lathe::passes {
 namespace {
@@ -225,6 +226,18 @@ const ir::Value* WeightRoot(const ir::Use& weight) {
   return value;
 }
 
+// The element type of a weight that is not quantised (the reference takes float32 and float16).
+std::optional<ir::ElementType> ForeignWeight(const QuantLayer& layer) {
+  for (const ir::Use* weight : {layer.weight, layer.recurrence}) {
+    if (weight == nullptr) continue;
+    const ir::ElementType element = weight->value()->ConstantTensor().element_type();
+    if (element != ir::ElementType::kFloat32 && element != ir::ElementType::kFloat16) {
+      return element;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string LayerName(const ir::Node& node) { return node.display_name(); }
@@ -321,11 +334,16 @@ LayerScan ScanLayers(const ir::Model& model) {
   for (const auto& function : model.functions()) {
     VisitNodes(function->body(), [&](ir::Node& node) { look(node, true); });
   }
+  scan.tensors = ScanTensorNodes(model);
   for (QuantLayer& layer : candidates) {
     const auto shared = [&](const ir::Use* weight) {
       return weight != nullptr && weight_users[WeightRoot(*weight)] > 1;
     };
-    if (shared(layer.weight) || shared(layer.recurrence)) {
+    if (const auto element = ForeignWeight(layer)) {
+      scan.others.push_back({layer.name, std::string(ToString(layer.type)),
+                             fmt::format("its weight is {}, only f32 and f16 are quantised",
+                                         ir::ElementTypeName(*element))});
+    } else if (shared(layer.weight) || shared(layer.recurrence)) {
       scan.others.push_back(
           {layer.name, std::string(ToString(layer.type)), "another layer uses the same weight"});
     } else {
@@ -354,6 +372,7 @@ quant::NetworkDescription DescribeNetwork(const LayerScan& scan) {
     network.layers.push_back(std::move(description));
   }
   network.others = scan.others;
+  network.tensors = scan.tensors;
   return network;
 }
 

@@ -63,6 +63,7 @@ std::variant<QuantLayer, NotALayer> InspectLayer(ir::Node& node);
 struct LayerScan {
   std::vector<QuantLayer> layers;  // in graph order
   std::vector<quant::OtherNode> others;
+  std::vector<quant::TensorNode> tensors;
 };
 
 // All layers of the main graph and of the bodies in it that can be quantised (the reference's 3.6;

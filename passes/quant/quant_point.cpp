@@ -6,12 +6,13 @@
 namespace lathe::passes {
 namespace {
 
-constexpr std::array<std::pair<QuantRole, std::string_view>, 5> kPrefixes = {{
+constexpr std::array<std::pair<QuantRole, std::string_view>, 6> kPrefixes = {{
     {QuantRole::kActivation, "quant.activation:"},
     {QuantRole::kWeight, "quant.weight:"},
     {QuantRole::kBias, "quant.bias:"},
     {QuantRole::kHidden, "quant.hidden:"},
     {QuantRole::kRecurrence, "quant.recurrence:"},
+    {QuantRole::kTensor, "quant.tensor:"},
 }};
 
 }  // namespace

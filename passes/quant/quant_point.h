@@ -9,8 +9,9 @@
 
 namespace lathe::passes {
 
-// The hidden state and the recurrence weight are those of LSTM and GRU.
-enum class QuantRole { kActivation, kWeight, kBias, kHidden, kRecurrence };
+// The hidden state and the recurrence weight are those of LSTM and GRU; a tensor is an input of Add
+// or MaxPool, and its layer the record's key of it ("add1:0").
+enum class QuantRole { kActivation, kWeight, kBias, kHidden, kRecurrence, kTensor };
 
 struct QuantPoint {
   QuantRole role;

@@ -40,6 +40,7 @@ struct CalibrationOverride {
 struct AmctConfig {
   int64_t batch_num = 1;
   bool activation_offset = true;
+  bool joint_quant = false;
   std::vector<std::string> skip_layers;
   std::vector<std::string> skip_layer_types;
   bool force_fp16_quant = false;
@@ -50,6 +51,7 @@ struct AmctConfig {
   std::vector<CalibrationOverride> override_layer_configs;
   bool do_fusion = true;
   std::vector<std::string> skip_fusion_layers;
+  std::vector<TensorQuantizeConfig> tensor_quantize;
   bool operator==(const AmctConfig&) const = default;
 };
 

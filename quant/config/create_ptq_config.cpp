@@ -5,6 +5,7 @@
 
 #include "lathe/quant/config/layer_index.h"
 #include "lathe/quant/config/layer_rules.h"
+#include "lathe/quant/config/tensor_quantize.h"
 #include "lathe/quant/config/value_rules.h"
 #include "lathe/support/quoted.h"
 
@@ -68,6 +69,7 @@ class Creator {
     PtqConfig& config = result_.config;
     config.batch_num = simplified_.batch_num;
     config.activation_offset = simplified_.activation_offset;
+    config.joint_quant = simplified_.joint_quant;
     config.do_fusion = simplified_.do_fusion;
     config.force_fp16_quant = simplified_.force_fp16_quant;
     config.skip_fusion_layers = simplified_.skip_fusion_layers;
@@ -77,6 +79,9 @@ class Creator {
       layer.quant_enable = !layers_[i].skipped;
       config.layers.push_back(std::move(layer));
     }
+    config.tensor_quantize = simplified_.tensor_quantize;
+    for (TensorQuantizeConfig& tensor : config.tensor_quantize) FillAsymmetric(tensor.activation);
+    LATHE_RETURN_IF_ERROR(CheckTensorQuantize(config.tensor_quantize, network_));
     std::sort(config.layers.begin(), config.layers.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     return std::move(result_);
@@ -198,6 +203,17 @@ class Creator {
     return result;
   }
 
+  // What is not said is what common_config says for the same algorithm, else activation_offset.
+  void FillAsymmetric(ActivationConfig& activation) const {
+    if (activation.asymmetric.has_value()) return;
+    const auto& common = simplified_.common_config;
+    const bool inherits = common.has_value() && common->activation.has_value() &&
+                          common->activation->asymmetric.has_value() &&
+                          SameAlgorithm(*common->activation, activation);
+    activation.asymmetric =
+        inherits ? *common->activation->asymmetric : simplified_.activation_offset;
+  }
+
   StatusOr<ActivationConfig> MakeActivation(const LayerDescription& layer, const Source& source,
                                             const CalibrationChoice& choice) {
     ActivationConfig activation = choice.activation.value_or(ActivationConfig());
@@ -208,13 +224,8 @@ class Creator {
       }
     }
     if (!activation.asymmetric.has_value()) {
-      const auto& common = simplified_.common_config;
-      const bool inherits = common.has_value() && common->activation.has_value() &&
-                            common->activation->asymmetric.has_value() &&
-                            SameAlgorithm(*common->activation, activation);
-      // Inherited, not asked for: forced to false below without a word.
-      activation.asymmetric =
-          inherits ? *common->activation->asymmetric : simplified_.activation_offset;
+      // Not asked for: forced to false below without a word.
+      FillAsymmetric(activation);
     } else if (*activation.asymmetric) {
       if (const Reason reason = WhyNotAsymmetric(layer.type)) {
         LATHE_RETURN_IF_ERROR(Refuse(layer, source, *reason, "its activation is symmetric"));

@@ -51,10 +51,18 @@ struct OtherNode {
   std::string reason;
 };
 
+// A node whose inputs can be quantised on their own: Add, MaxPool. It is among the others, too.
+struct TensorNode {
+  std::string name;
+  // Why each input cannot be, as a clause; empty when it can.
+  std::vector<std::string> refusals;
+};
+
 // Layers in graph order; names are unique among layers and others together.
 struct NetworkDescription {
   std::vector<LayerDescription> layers;
   std::vector<OtherNode> others;
+  std::vector<TensorNode> tensors;
 };
 
 }  // namespace lathe::quant

@@ -5,9 +5,14 @@
 namespace lathe::quant {
 namespace {
 
-constexpr std::array<std::string_view, 6> kGlobalKeys = {
-    "version",           "batch_num", "activation_offset", "do_fusion", "fakequant_precision_mode",
-    "skip_fusion_layers"};
+constexpr std::array<std::string_view, 8> kGlobalKeys = {"version",
+                                                         "batch_num",
+                                                         "activation_offset",
+                                                         "joint_quant",
+                                                         "do_fusion",
+                                                         "fakequant_precision_mode",
+                                                         "skip_fusion_layers",
+                                                         "tensor_quantize"};
 
 }  // namespace
 

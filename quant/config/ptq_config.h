@@ -67,14 +67,25 @@ struct PtqLayerConfig {
   bool operator==(const PtqLayerConfig&) const = default;
 };
 
+// An input of an Add or MaxPool that is quantised on its own (the ONNX flavour's tensor_quantize).
+struct TensorQuantizeConfig {
+  std::string layer_name;
+  int64_t input_index = 0;
+  ActivationConfig activation;
+  bool operator==(const TensorQuantizeConfig&) const = default;
+};
+
 struct PtqConfig {
   int64_t version = 1;
   int64_t batch_num = 1;
   bool activation_offset = true;
+  // Layers whose results are added share scales and shifts (the ONNX flavour's).
+  bool joint_quant = false;
   bool do_fusion = true;
   // fakequant_precision_mode is FORCE_FP16_QUANT, not DEFAULT.
   bool force_fp16_quant = false;
   std::vector<std::string> skip_fusion_layers;
+  std::vector<TensorQuantizeConfig> tensor_quantize;
   // In any order; files are written sorted by name.
   std::vector<PtqLayerConfig> layers;
   bool operator==(const PtqConfig&) const = default;

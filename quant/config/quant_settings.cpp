@@ -4,6 +4,7 @@
 
 #include "lathe/quant/config/layer_index.h"
 #include "lathe/quant/config/layer_rules.h"
+#include "lathe/quant/config/tensor_quantize.h"
 #include "lathe/quant/config/value_rules.h"
 #include "lathe/support/quoted.h"
 
@@ -109,6 +110,7 @@ StatusOr<QuantSettings> ResolveQuantSettings(const PtqConfig& config,
 
   QuantSettings settings;
   settings.batch_num = config.batch_num;
+  settings.joint_quant = config.joint_quant;
   settings.do_fusion = config.do_fusion;
   settings.force_fp16_quant = config.force_fp16_quant;
   settings.skip_fusion_layers = config.skip_fusion_layers;
@@ -116,6 +118,13 @@ StatusOr<QuantSettings> ResolveQuantSettings(const PtqConfig& config,
     if (by_position[i] == nullptr || !by_position[i]->quant_enable) continue;
     settings.layers.push_back(
         MakeSettings(*by_position[i], network.layers[i], config.activation_offset, settings.notes));
+  }
+  LATHE_RETURN_IF_ERROR(CheckTensorQuantize(config.tensor_quantize, network));
+  for (const TensorQuantizeConfig& tensor : config.tensor_quantize) {
+    settings.tensors.push_back(
+        {.key = TensorKey(tensor.layer_name, tensor.input_index),
+         .with_offset = tensor.activation.asymmetric.value_or(config.activation_offset),
+         .algorithm = tensor.activation.algorithm});
   }
   if (settings.layers.empty()) {
     return InvalidInput("no layer of the configuration has quant_enable true: nothing to quantise");

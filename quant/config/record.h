@@ -25,11 +25,15 @@ struct LayerRecord {
   // One for each input channel: the activation is divided by it, the weight multiplied.
   std::vector<float> tensor_balance_factor;
   std::optional<bool> skip_fusion;
+  // The ONNX flavour's: scale_d and offset_d are those of one input (see tensor_quantize.h).
+  std::optional<bool> is_tensor_quantize;
   // "INT4", "INT8", ...: see ResolveRecordBits.
   std::optional<std::string> dst_type;
   std::optional<std::string> act_type;
   std::optional<std::string> wts_type;
   std::optional<std::string> fakequant_precision_mode;
+  // The ONNX flavour's note on the layer, "FLOAT32" or "FLOAT16"; the model itself says it.
+  std::optional<std::string> op_data_type;
   // LSTM and GRU: the initial hidden state and R.
   std::optional<float> scale_h;
   std::optional<int32_t> offset_h;

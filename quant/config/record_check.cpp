@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "lathe/quant/config/layer_index.h"
+#include "lathe/quant/config/tensor_quantize.h"
 #include "lathe/support/decimal_text.h"
 #include "lathe/support/quoted.h"
 
@@ -157,18 +158,40 @@ Status CheckBalanceFactors(const LayerRecord& record, const RecordLayer& layer) 
   return OkStatus();
 }
 
+// The ONNX flavour's reference, 1.7: none, all 0, or all a number of bits.
+Status CheckShifts(const LayerRecord& record, RecordKind kind) {
+  const std::vector<uint32_t>& shifts = record.shift_bit;
+  if (shifts.empty()) return OkStatus();
+  if (kind == RecordKind::kAveragePool || IsRecurrent(kind)) {
+    return InvalidInput("shift_bit is not allowed, the sums of {} are not shifted", Name(kind));
+  }
+  if (shifts.size() != record.scale_w.size()) {
+    return InvalidInput("there are {} scale_w and {} shift_bit, they must be equally many",
+                        record.scale_w.size(), shifts.size());
+  }
+  constexpr uint32_t kMostBits = 16;
+  for (size_t i = 0; i < shifts.size(); ++i) {
+    if ((shifts[i] == 0) != (shifts[0] == 0) || shifts[i] > kMostBits) {
+      return InvalidInput("shift_bit[{}] is {}: either all are 0, or all are from 1 to {}", i,
+                          shifts[i], kMostBits);
+    }
+  }
+  return OkStatus();
+}
+
 Status CheckFields(const LayerRecord& record, const RecordLayer& layer,
                    const RecordCheckOptions& options) {
   if (HasNoFactors(record)) return CheckBalanceFactors(record, layer);
   LATHE_RETURN_IF_ERROR(CheckPresence(record, layer.kind));
-  if (!record.shift_bit.empty()) {
-    return InvalidInput("shift_bit is set, but nothing shifts here: remove it");
-  }
+  LATHE_RETURN_IF_ERROR(CheckShifts(record, layer.kind));
   LATHE_ASSIGN_OR_RETURN(const RecordBits bits, ResolveRecordBits(record));
   if (record.dst_type == "INT4" && layer.name.find("AvgPool") != std::string::npos) {
     return InvalidInput("dst_type is 'INT4', average pooling takes INT8");
   }
   LATHE_RETURN_IF_ERROR(CheckPrecisionMode(record));
+  if (const auto& type = record.op_data_type; type && *type != "FLOAT32" && *type != "FLOAT16") {
+    return InvalidInput("op_data_type is {}, allowed are FLOAT32, FLOAT16", Quoted(*type));
+  }
 
   const bool recurrent = IsRecurrent(layer.kind);
   LATHE_RETURN_IF_ERROR(CheckWeightFactors("w", record.scale_w, record.offset_w, layer));
@@ -213,6 +236,10 @@ Status CheckRecord(const Record& record, const RecordNetwork& network,
       return InvalidInput("record of {}: there is no value", Quoted(key));
     }
     if (!seen.insert(key).second) return InvalidInput("record of {}: is there twice", Quoted(key));
+    if (entry.value->is_tensor_quantize.value_or(false)) {
+      LATHE_RETURN_IF_ERROR(CheckTensorRecord(*entry.value, key, network.tensors));
+      continue;
+    }
     const auto layer = layers.find(key);
     if (layer == layers.end()) {
       for (const OtherNode& other : network.others) {

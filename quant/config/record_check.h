@@ -30,6 +30,7 @@ struct RecordLayer {
 struct RecordNetwork {
   std::vector<RecordLayer> layers;
   std::vector<OtherNode> others;
+  std::vector<TensorNode> tensors;
 };
 
 struct RecordCheckOptions {
@@ -42,7 +43,8 @@ Status CheckLayerRecord(const LayerRecord& record, const RecordLayer& layer,
                         const RecordCheckOptions& options = {});
 
 // Every entry, in the order of the file: has a key and a value, names a layer that can be
-// quantised, once, and passes CheckLayerRecord. Prune records are not looked at. An empty record is
+// quantised (or, with is_tensor_quantize, an input), once, and passes CheckLayerRecord
+// (CheckTensorRecord). Prune records are not looked at. An empty record is
 // fine: whether that is an error depends on what it is for.
 Status CheckRecord(const Record& record, const RecordNetwork& network,
                    const RecordCheckOptions& options = {});

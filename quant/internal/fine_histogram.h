@@ -19,6 +19,9 @@ struct FreeWords {
 };
 using Words = std::unique_ptr<uint64_t[], FreeWords>;
 
+// What a FineHistogram takes when all its bins are filled.
+inline constexpr size_t kFineHistogramBytes = size_t{2} << 20;
+
 // Words that a thread adds to before they go to a histogram. 1 MB.
 class FineHistogramScratch {
  public:

@@ -9,6 +9,9 @@
 
 namespace lathe::quant::internal {
 
+// What a RadixSelection takes at most.
+inline constexpr size_t kRadixBytes = size_t{1} << 20;
+
 // The first pass counts the upper halves of the values' ordered keys; the second the lower halves
 // of those values that share the upper half of a sought one. 0.5 to 1 MB.
 class RadixSelection {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <malloc.h>
 #include <map>
 #include <optional>
 
@@ -21,7 +22,9 @@
 #include "lathe/runtime/openvino/failure.h"
 #include "lathe/runtime/openvino/prepare.h"
 #include "lathe/runtime/openvino/quantize_op.h"
+#include "lathe/runtime/openvino/share_constants.h"
 #include "lathe/runtime/openvino/tap_op.h"
+#include "lathe/support/mapped_pages.h"
 
 namespace lathe::runtime {
 namespace {
@@ -70,10 +73,12 @@ class ThreadLimit {
 
 // Which results of the OpenVINO model are what: first the graph's outputs, then the taps.
 struct Prepared {
-  std::shared_ptr<ov::Model> model;
-  // What the message's constants point at.
+  // An ONNX message, small, and what its constants point at.
+  std::string message;
   std::vector<ir::TensorBytes> memory;
+  std::vector<eval::Tap> taps;
   size_t num_outputs = 0;
+  size_t num_parameters = 0;
   // For each input of the graph its parameter, if there is one.
   std::vector<std::optional<size_t>> parameters;
   // A Tile takes its repeats from the graph (see FindRuntimeTile).
@@ -94,16 +99,61 @@ std::shared_ptr<ov::Node> FindRuntimeTile(const ov::Model& model) {
   return nullptr;
 }
 
+// ONNX gives equal elements the order they have in the input.
+void MakeTopKStable(const ov::Model& model) {
+  for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
+    const auto top_k = ov::as_type_ptr<ov::op::v11::TopK>(node);
+    if (top_k != nullptr && top_k->get_sort_type() != ov::op::TopKSortType::NONE) {
+      top_k->set_stable(true);
+    }
+  }
+}
+
+// Results behind the graph's own outputs become side branches.
+void AttachTaps(ov::Model& model, const Prepared& prepared,
+                const std::shared_ptr<TapErrors>& errors) {
+  if (prepared.taps.empty()) return;
+  // Behind the graph's own parameters; see TapOp.
+  const auto token = std::make_shared<ov::op::v0::Parameter>(ov::element::u8, ov::PartialShape{1});
+  model.add_parameters({token});
+  const ov::ResultVector results = model.get_results();
+  for (size_t i = 0; i < prepared.taps.size(); ++i) {
+    const auto& result = results.at(prepared.num_outputs + i);
+    const auto tap =
+        std::make_shared<TapOp>(result->input_value(0), token, prepared.taps[i].observe, errors);
+    result->input(0).replace_source_output(tap->output(0));
+  }
+  model.validate_nodes_and_infer_types();
+}
+
+// Throws what OpenVINO throws.
+std::shared_ptr<ov::Model> ReadMessage(const Prepared& prepared) {
+  std::shared_ptr<ov::Model> model = SharedCore().read_model(prepared.message, ov::Tensor());
+  ShareConstants(*model, prepared.memory);
+  MakeTopKStable(*model);
+  // What stands in files was copied.
+  EvictMappedPages();
+  return model;
+}
+
+// Of what passes read and of what compiling took. A compiled model has its own layout of the
+// weights: the file is not needed to run it.
+void ReleaseUnusedMemory() {
+  EvictMappedPages();
+  ::malloc_trim(0);
+}
+
 using Shapes = std::vector<std::vector<int64_t>>;
 
 class OpenVinoGraph : public eval::CompiledGraph {
  public:
-  OpenVinoGraph(Prepared prepared, std::vector<ir::InputSpec> specs, int threads,
-                std::shared_ptr<TapErrors> errors, const ir::Model& model)
+  // `read` is what the message says, for the first compilation.
+  OpenVinoGraph(Prepared prepared, std::shared_ptr<ov::Model> read,
+                std::vector<ir::InputSpec> specs, int threads, const ir::Model& model)
       : prepared_(std::move(prepared)),
+        read_(std::move(read)),
         specs_(std::move(specs)),
         threads_(threads),
-        errors_(std::move(errors)),
         source_(model) {}
 
   // What the plugin refuses is better known now than at the first run.
@@ -152,7 +202,10 @@ class OpenVinoGraph : public eval::CompiledGraph {
     if (compiled_ && (any_shape_ || shapes == shapes_)) return OkStatus();
     constexpr int kStaticCompilations = 3;
     any_shape_ = compilations_ >= kStaticCompilations && !prepared_.only_static;
-    std::shared_ptr<ov::Model> model = prepared_.model->clone();
+    // Not kept: it may hold the weights a second time.
+    std::shared_ptr<ov::Model> model = std::move(read_);
+    if (model == nullptr) model = ReadMessage(prepared_);
+    AttachTaps(*model, prepared_, errors_);
     if (!any_shape_) {
       std::map<ov::Output<ov::Node>, ov::PartialShape> wanted;
       for (size_t i = 0; i < shapes.size(); ++i) {
@@ -174,6 +227,8 @@ class OpenVinoGraph : public eval::CompiledGraph {
     compiled_.reset();
     compiled_.emplace(SharedCore().compile_model(model, "CPU", PluginOptions()));
     request_ = compiled_->create_infer_request();
+    model.reset();
+    ReleaseUnusedMemory();
     shapes_ = std::move(shapes);
     ++compilations_;
     return OkStatus();
@@ -204,7 +259,7 @@ class OpenVinoGraph : public eval::CompiledGraph {
     if (prepared_.has_token) {
       ov::Tensor token(ov::element::u8, {1});
       *token.data<uint8_t>() = 0;
-      request_.set_input_tensor(prepared_.model->inputs().size() - 1, token);
+      request_.set_input_tensor(prepared_.num_parameters, token);
     }
     return OkStatus();
   }
@@ -230,9 +285,10 @@ class OpenVinoGraph : public eval::CompiledGraph {
   }
 
   Prepared prepared_;
+  std::shared_ptr<ov::Model> read_;
   std::vector<ir::InputSpec> specs_;
   int threads_;
-  std::shared_ptr<TapErrors> errors_;
+  const std::shared_ptr<TapErrors> errors_ = std::make_shared<TapErrors>();
   const ir::Model& source_;
   std::optional<ov::CompiledModel> compiled_;
   ov::InferRequest request_;
@@ -241,16 +297,6 @@ class OpenVinoGraph : public eval::CompiledGraph {
   int compilations_ = 0;
   std::vector<ir::TensorBytes> held_;
 };
-
-// ONNX gives equal elements the order they have in the input.
-void MakeTopKStable(const ov::Model& model) {
-  for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
-    const auto top_k = ov::as_type_ptr<ov::op::v11::TopK>(node);
-    if (top_k != nullptr && top_k->get_sort_type() != ov::op::TopKSortType::NONE) {
-      top_k->set_stable(true);
-    }
-  }
-}
 
 // Where each of the graph's inputs stands among the parameters; nothing for one that is not used:
 // the frontend drops it. It keeps their order and mostly their names, but an input that goes
@@ -292,49 +338,30 @@ class OpenVinoEngine : public eval::Engine {
  public:
   StatusOr<std::unique_ptr<eval::CompiledGraph>> Compile(
       const ir::Model& model, const eval::CompileOptions& options) override {
+    ReleaseUnusedMemory();
     LATHE_ASSIGN_OR_RETURN(std::vector<ir::InputSpec> specs,
                            ir::InputSpecs(model.graph(), options.input_shapes));
     LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> copy,
                            PrepareForOpenVino(model, options));
     Prepared prepared;
     prepared.num_outputs = options.outputs ? model.graph().outputs().size() : 0;
-    LATHE_ASSIGN_OR_RETURN(const std::string message,
+    LATHE_ASSIGN_OR_RETURN(prepared.message,
                            backends::SerializeOnnx(*copy, {.memory = &prepared.memory}));
-    const auto errors = std::make_shared<TapErrors>();
+    prepared.taps = options.taps;
+    prepared.has_token = !options.taps.empty();
+    std::shared_ptr<ov::Model> read;
     try {
-      prepared.model = SharedCore().read_model(message, ov::Tensor());
-      LATHE_ASSIGN_OR_RETURN(prepared.parameters,
-                             FindParameters(*prepared.model, model.graph(), specs));
-      MakeTopKStable(*prepared.model);
-      prepared.only_static = FindRuntimeTile(*prepared.model) != nullptr;
-      prepared.has_token = !options.taps.empty();
-      AttachTaps(*prepared.model, prepared.num_outputs, options.taps, errors);
+      read = ReadMessage(prepared);
+      LATHE_ASSIGN_OR_RETURN(prepared.parameters, FindParameters(*read, model.graph(), specs));
+      prepared.num_parameters = read->inputs().size();
+      prepared.only_static = FindRuntimeTile(*read) != nullptr;
     } catch (const std::exception& failure) {
       return DescribeFailure(failure.what(), model);
     }
-    auto graph = std::make_unique<OpenVinoGraph>(std::move(prepared), std::move(specs),
-                                                 options.threads, errors, model);
+    auto graph = std::make_unique<OpenVinoGraph>(std::move(prepared), std::move(read),
+                                                 std::move(specs), options.threads, model);
     LATHE_RETURN_IF_ERROR(graph->CompileIfStatic());
     return graph;
-  }
-
- private:
-  // Results behind the graph's own outputs become side branches.
-  static void AttachTaps(ov::Model& model, size_t first, const std::vector<eval::Tap>& taps,
-                         const std::shared_ptr<TapErrors>& errors) {
-    if (taps.empty()) return;
-    // Behind the graph's own parameters; see TapOp.
-    const auto token =
-        std::make_shared<ov::op::v0::Parameter>(ov::element::u8, ov::PartialShape{1});
-    model.add_parameters({token});
-    const ov::ResultVector results = model.get_results();
-    for (size_t i = 0; i < taps.size(); ++i) {
-      const auto& result = results.at(first + i);
-      const auto tap =
-          std::make_shared<TapOp>(result->input_value(0), token, taps[i].observe, errors);
-      result->input(0).replace_source_output(tap->output(0));
-    }
-    model.validate_nodes_and_infer_types();
   }
 };
 

@@ -1,5 +1,7 @@
 #include "lathe/runtime/openvino/failure.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -119,6 +121,16 @@ std::optional<Status> FailedConversion(std::string_view text, const ir::Model& m
   return Refused(*blamed, reason);
 }
 
+// The many ways in which OpenVINO, its kernels and the system say that there is no memory (or no
+// thread, which needs some).
+bool IsOutOfMemory(std::string_view text) {
+  constexpr std::array<std::string_view, 5> kSigns = {"bad_alloc", "Failed to allocate",
+                                                      "can't alloc", "out of memory",
+                                                      "Resource temporarily unavailable"};
+  return std::ranges::any_of(
+      kSigns, [&](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
+}
+
 }  // namespace
 
 Status DescribeRefusal(std::string_view name, std::string_view why, const ir::Model& model) {
@@ -127,6 +139,7 @@ Status DescribeRefusal(std::string_view name, std::string_view why, const ir::Mo
 }
 
 Status DescribeFailure(std::string_view text, const ir::Model& model) {
+  if (IsOutOfMemory(text)) return absl::ResourceExhaustedError("out of memory");
   if (auto status = UnknownOperator(text, model)) return *status;
   if (auto status = FailedConversion(text, model)) return *status;
   std::string_view reason;

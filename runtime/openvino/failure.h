@@ -12,7 +12,7 @@ namespace lathe::runtime {
 Status DescribeRefusal(std::string_view name, std::string_view why, const ir::Model& model);
 
 // OpenVINO reports in many lines, with source files and checks. Finds the operator of `model` that
-// the text blames and what is wrong with it.
+// the text blames and what is wrong with it; ResourceExhausted when it is about memory.
 Status DescribeFailure(std::string_view text, const ir::Model& model);
 
 }  // namespace lathe::runtime

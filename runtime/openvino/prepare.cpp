@@ -18,42 +18,6 @@ namespace {
 
 using ir::ElementType;
 
-// A block that holds any element type where it may stand.
-StatusOr<ir::Tensor> Aligned(const ir::Tensor& tensor) {
-  constexpr uintptr_t kAlignment = 16;
-  if (tensor.byte_size() == 0) return tensor;
-  LATHE_ASSIGN_OR_RETURN(const ir::TensorBytes bytes, tensor.Read());
-  if (reinterpret_cast<uintptr_t>(bytes.data()) % kAlignment == 0) return tensor;
-  return ir::Tensor::FromVector(tensor.element_type(), {tensor.dims().begin(), tensor.dims().end()},
-                                std::vector<std::byte>(bytes.bytes().begin(), bytes.bytes().end()),
-                                tensor.notes());
-}
-
-Status AlignConstants(ir::Model& model) {
-  ir::Rewriter rewriter(model);
-  for (ir::Graph* graph : model.AllGraphs()) {
-    for (ir::Value* value : graph->initializers()) {
-      if (!value->tensor()) continue;
-      LATHE_ASSIGN_OR_RETURN(ir::Tensor aligned, Aligned(value->tensor()));
-      if (aligned.SharesStorageWith(value->tensor())) continue;
-      if (value->kind() == ir::Value::Kind::kGraphInput) {
-        rewriter.SetDefault(*value, std::move(aligned));
-      } else {
-        rewriter.SetTensor(*value, std::move(aligned));
-      }
-    }
-    for (ir::Node& node : graph->nodes()) {
-      const ir::Tensor* tensor = node.TensorAttribute("value");
-      if (tensor == nullptr) continue;
-      LATHE_ASSIGN_OR_RETURN(ir::Tensor aligned, Aligned(*tensor));
-      if (!aligned.SharesStorageWith(*tensor)) {
-        rewriter.SetAttribute(node, "value", std::move(aligned));
-      }
-    }
-  }
-  return OkStatus();
-}
-
 Status AddTaps(ir::Model& copy, const eval::CompileOptions& options) {
   absl::flat_hash_map<std::string_view, ir::Value*> values;
   const auto add = [&](ir::Value* value) { values.emplace(value->name_text(), value); };
@@ -163,7 +127,6 @@ StatusOr<std::unique_ptr<ir::Model>> PrepareForOpenVino(const ir::Model& model,
   }
   LATHE_RETURN_IF_ERROR(AddTaps(*copy, options));
   LATHE_RETURN_IF_ERROR(FixInputShapes(*copy, options));
-  LATHE_RETURN_IF_ERROR(AlignConstants(*copy));
   UseExactQuantize(*copy);
   return copy;
 }

@@ -220,18 +220,42 @@ TEST(PtqCfg, FieldsThatCannotBeFollowed) {
   EXPECT_EQ(Error("common_config { arq_quantize { weight_compress_only: false asymmetric: false } "
                   "} joint_quant: false"),
             "no error");
-  // Named before what they lack.
-  EXPECT_EQ(Error("batch_num: 2\ntensor_quantize { layer_name: \"pool\" }"),
-            "line 2, column 1: tensor_quantize: tensor quantisation is not done: remove the field");
-  EXPECT_EQ(Error("tensor_quantize { layer_name: \"add\" input_index: 1 ifmr_quantize { } }\n"
-                  "tensor_quantize { layer_name: \"pool\" input_index: 0 hfmg_quantize { } }"),
-            "line 1, column 1: tensor_quantize: tensor quantisation is not done: remove the field");
-  EXPECT_EQ(Error("joint_quant: true"),
-            "line 1, column 1: joint_quant: joint quantisation is not done: remove the field, or "
-            "say false");
   // Fields of another framework's file are no fields of this one.
   EXPECT_EQ(Error("skip_approximation_layers: \"a\""),
             "line 1, column 1: AMCTConfig has no field 'skip_approximation_layers'");
+}
+
+TEST(PtqCfg, JointQuant) {
+  EXPECT_TRUE(ParsePtqCfg("joint_quant: true")->joint_quant);
+  EXPECT_FALSE(ParsePtqCfg("joint_quant: false")->joint_quant);
+  EXPECT_FALSE(ParsePtqCfg("")->joint_quant);
+}
+
+TEST(PtqCfg, TensorQuantize) {
+  const auto config = ParsePtqCfg(
+      "tensor_quantize { layer_name: \"add\" input_index: 1\n"
+      "  hfmg_quantize { num_of_bins: 1024 asymmetric: false } }\n"
+      "tensor_quantize { layer_name: \"pool\" input_index: 0 }\n"
+      "tensor_quantize { layer_name: \"add\" input_index: 0 ifmr_quantize { max_percentile: 0.9 } "
+      "}");
+  ASSERT_TRUE(config.ok()) << FormatError(config.status());
+  quant::IfmrParameters ifmr;
+  ifmr.max_percentile = 0.9;
+  EXPECT_THAT(config->tensor_quantize,
+              testing::ElementsAre(
+                  quant::TensorQuantizeConfig{"add", 1, {8, quant::HfmgParameters{1024}, false}},
+                  quant::TensorQuantizeConfig{"pool", 0, {}},
+                  quant::TensorQuantizeConfig{"add", 0, {8, ifmr, {}}}));
+  EXPECT_EQ(Error("batch_num: 2\n tensor_quantize { layer_name: \"pool\" }"),
+            "line 2, column 2: tensor_quantize has no input_index");
+  EXPECT_EQ(Error("tensor_quantize { input_index: 0 }"),
+            "line 1, column 1: tensor_quantize has no layer_name");
+  EXPECT_EQ(Error("tensor_quantize { layer_name: \"a\" input_index: -1 }").rfind("line 1, ", 0),
+            0u);
+  EXPECT_EQ(Error("tensor_quantize { layer_name: \"a\" input_index: 0 ifmr_quantize { } "
+                  "hfmg_quantize { } }")
+                .rfind("line 1, column ", 0),
+            0u);
 }
 
 std::string FileText(std::string_view path) {

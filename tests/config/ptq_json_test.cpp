@@ -267,16 +267,78 @@ TEST(PtqJson, KeysThatAskForNothing) {
   EXPECT_EQ(*frontends::ParsePtqJson(
                 R"({"joint_quant": false, "weight_offset": false, "tensor_quantize": []})"),
             PtqConfig());
-  for (const auto& [key, value] :
-       {std::pair("joint_quant", "true"), std::pair("weight_offset", "true"),
-        std::pair("tensor_quantize", "[{}]")}) {
-    const auto config = frontends::ParsePtqJson(fmt::format("{{\"{}\": {}}}", key, value));
-    EXPECT_EQ(FormatError(config.status()),
-              fmt::format("{} asks for what is not done: remove the key", key));
-  }
-  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"joint_quant": 0})").status()),
-            "'joint_quant' is neither a global key nor a layer: a layer is an object, this is an "
+  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"weight_offset": true})").status()),
+            "weight_offset asks for what is not done: remove the key");
+  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"weight_offset": 0})").status()),
+            "'weight_offset' is neither a global key nor a layer: a layer is an object, this is an "
             "integer");
+}
+
+TEST(PtqJson, JointQuant) {
+  PtqConfig config;
+  config.joint_quant = true;
+  const auto text = backends::WritePtqJson(config);
+  ASSERT_TRUE(text.ok());
+  EXPECT_NE(text->find("\n    \"joint_quant\":true,\n"), std::string::npos) << *text;
+  EXPECT_EQ(Parse(*text), config);
+  config.joint_quant = false;
+  EXPECT_EQ(backends::WritePtqJson(config)->find("joint"), std::string::npos);
+  EXPECT_EQ(FormatError(frontends::ParsePtqJson(R"({"joint_quant": 0})").status()),
+            "joint_quant must be true or false, it is an integer");
+}
+
+TEST(PtqJson, TensorQuantize) {
+  PtqConfig config;
+  config.tensor_quantize = {
+      {"add", 1, {8, quant::HfmgParameters{1024}, false}},
+      {"pool", 0, {8, quant::IfmrParameters{}, std::nullopt}},
+  };
+  const auto text = backends::WritePtqJson(config);
+  ASSERT_TRUE(text.ok());
+  EXPECT_EQ(Parse(*text), config);
+  EXPECT_NE(text->find(R"(    "skip_fusion_layers":[],
+    "tensor_quantize":[
+        {
+            "layer_name":"add",
+            "input_index":1,
+            "activation_quant_params":{
+                "num_bits":8,
+                "act_algo":"hfmg",
+                "asymmetric":false,
+                "num_of_bins":1024
+            }
+        },
+)"),
+            std::string::npos)
+      << *text;
+}
+
+TEST(PtqJson, ErrorsOfTensorQuantize) {
+  const auto error = [](std::string_view value) {
+    const auto config = frontends::ParsePtqJson(fmt::format("{{\"tensor_quantize\": {}}}", value));
+    return FormatError(config.status());
+  };
+  EXPECT_EQ(error("{}"), "tensor_quantize must be a list of objects, it is an object");
+  EXPECT_EQ(error("[1]"), "tensor_quantize[0] must be an object, it is an integer");
+  EXPECT_EQ(error(R"([{"layer_name": "a", "input_index": 0}])"),
+            "tensor_quantize[0]: activation_quant_params is missing");
+  EXPECT_EQ(error(R"([{"layer_name": "a", "activation_quant_params": {}}])"),
+            "tensor_quantize[0]: input_index is missing");
+  EXPECT_EQ(error(R"([{"input_index": 0, "activation_quant_params": {}}])"),
+            "tensor_quantize[0]: layer_name is missing");
+  EXPECT_EQ(error(R"([{"layer_name": 1, "input_index": 0, "activation_quant_params": {}}])"),
+            "tensor_quantize[0]: layer_name must be a string, it is an integer");
+  EXPECT_EQ(error(R"([{"layer_name": "a", "input_index": 0.5, "activation_quant_params": {}}])"),
+            "tensor_quantize[0]: input_index must be an integer, it is a number");
+  EXPECT_EQ(error(R"([{"layer_name": "a", "input_index": 0, "activation_quant_params": []}])"),
+            "tensor_quantize[0]: activation_quant_params must be an object, it is a list");
+  EXPECT_EQ(
+      error(R"([{"layer_name": "a", "input_index": 0, "activation_quant_params": {}, "bits": 8}])"),
+      "tensor_quantize[0]: unknown key 'bits'");
+  EXPECT_EQ(error(R"([{"layer_name": "a", "input_index": 0,
+                       "activation_quant_params": {"num_of_bins": 7}}])"),
+            "tensor_quantize[0], activation_quant_params: num_of_bins is 7, allowed are 1024, "
+            "2048, 4096, 8192");
 }
 
 TEST(PtqJson, ErrorsOfWriting) {

@@ -94,10 +94,6 @@ TEST(RecordCheck, Presence) {
 }
 
 TEST(RecordCheck, TypesAndModes) {
-  EXPECT_EQ(ErrorWith([](auto& r) {
-              r.shift_bit = {0, 0};
-            }),
-            "record of 'conv': shift_bit is set, but nothing shifts here: remove it");
   EXPECT_EQ(ErrorWith([](auto& r) { r.dst_type = "INT16"; }),
             "record of 'conv': dst_type is 'INT16', allowed are INT4, INT8");
   EXPECT_EQ(ErrorWith([](auto& r) { r.act_type = "FP16"; }),
@@ -109,11 +105,41 @@ TEST(RecordCheck, TypesAndModes) {
             "FORCE_FP16_QUANT");
   EXPECT_EQ(ErrorWith([](auto& r) { r.fakequant_precision_mode = "FORCE_FP16_QUANT"; }),
             "no error");
+  EXPECT_EQ(ErrorWith([](auto& r) { r.op_data_type = "FLOAT32"; }), "no error");
+  EXPECT_EQ(ErrorWith([](auto& r) { r.op_data_type = "FP16"; }),
+            "record of 'conv': op_data_type is 'FP16', allowed are FLOAT32, FLOAT16");
   LayerRecord record = Good(1);
   record.dst_type = "INT4";
   EXPECT_EQ(Error(record, {"net.AvgPool", RecordKind::kAveragePool, 1, 1}),
             "record of 'net.AvgPool': dst_type is 'INT4', average pooling takes INT8");
   EXPECT_EQ(Error(record), "no error");
+}
+
+TEST(RecordCheck, Shifts) {
+  const auto error = [](std::vector<uint32_t> shifts, const RecordLayer& layer = kConv,
+                        size_t scales = 2) {
+    LayerRecord record = scales == 4 ? GoodRecurrent(4) : Good(scales);
+    record.shift_bit = std::move(shifts);
+    return Error(record, layer);
+  };
+  EXPECT_EQ(error({0, 0}), "no error");
+  EXPECT_EQ(error({1, 16}), "no error");
+  EXPECT_EQ(error({3}, {"fc", RecordKind::kGemm, 10, 3}, 1), "no error");
+  EXPECT_EQ(error({3}, {"mm", RecordKind::kMatMul, 10, 3}, 1), "no error");
+  EXPECT_EQ(error({3, 4}, {"up", RecordKind::kConvTranspose, 2, 3}), "no error");
+  EXPECT_EQ(error({3}),
+            "record of 'conv': there are 2 scale_w and 1 shift_bit, they must be "
+            "equally many");
+  EXPECT_EQ(error({1, 17}),
+            "record of 'conv': shift_bit[1] is 17: either all are 0, or all are from 1 to 16");
+  EXPECT_EQ(error({1, 0}),
+            "record of 'conv': shift_bit[1] is 0: either all are 0, or all are from 1 to 16");
+  EXPECT_EQ(error({0, 1}),
+            "record of 'conv': shift_bit[1] is 1: either all are 0, or all are from 1 to 16");
+  EXPECT_EQ(error({1}, kPool, 1),
+            "record of 'ap': shift_bit is not allowed, the sums of AveragePool are not shifted");
+  EXPECT_EQ(error({1, 1, 1, 1}, kLstm, 4),
+            "record of 'lstm': shift_bit is not allowed, the sums of LSTM are not shifted");
 }
 
 TEST(RecordCheck, Lengths) {

@@ -29,10 +29,12 @@ constexpr char kEverything[] = R"(record {
     shift_bit: 4294967295
     tensor_balance_factor: 1.5
     skip_fusion: true
+    is_tensor_quantize: true
     dst_type: "INT8"
     act_type: "INT16"
     wts_type: "INT4"
     fakequant_precision_mode: "FORCE_FP16_QUANT"
+    op_data_type: "FLOAT16"
     scale_h: 2.0
     offset_h: 3
     scale_r: 3.4028235e+38
@@ -101,6 +103,8 @@ TEST(Record, EveryFieldReadAndWritten) {
   EXPECT_EQ(layer.shift_bit, (std::vector<uint32_t>{4294967295u}));
   EXPECT_EQ(layer.tensor_balance_factor, (std::vector<float>{1.5f}));
   EXPECT_EQ(layer.skip_fusion, true);
+  EXPECT_EQ(layer.is_tensor_quantize, true);
+  EXPECT_EQ(layer.op_data_type, "FLOAT16");
   EXPECT_EQ(layer.dst_type, "INT8");
   EXPECT_EQ(layer.act_type, "INT16");
   EXPECT_EQ(layer.wts_type, "INT4");

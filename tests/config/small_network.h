@@ -26,7 +26,10 @@ inline quant::NetworkDescription SmallNetwork() {
       {"relu", "Relu", "its operator is not among those"},
       {"shared", "Conv2d", "its weight is used by another layer"},
       {"up3d", "ConvTranspose3d", "its kernel has three axes"},
+      {"sum", "Add", "Add is never quantised"},
+      {"max", "MaxPool", "MaxPool is never quantised"},
   };
+  network.tensors = {{"sum", {"", "it is a constant"}}, {"max", {""}}};
   return network;
 }
 

@@ -57,6 +57,8 @@ TEST_F(Batches, NpyFilesInTheOrderGiven) {
   ASSERT_EQ((*source)->num_batches(), 2u);
   EXPECT_THAT(*(*(*source)->Load(0))[0].Values<float>(), ElementsAre(20, 21));
   EXPECT_THAT(*(*(*source)->Load(1))[0].Values<float>(), ElementsAre(10, 11, 12, 13));
+  EXPECT_THAT((*source)->shapes(0), ElementsAre(ElementsAre(1, 2)));
+  EXPECT_THAT((*source)->shapes(1), ElementsAre(ElementsAre(2, 2)));
 }
 
 TEST_F(Batches, NpzHoldsArraysByInput) {

@@ -62,13 +62,13 @@ TEST(Npz, LargeDeflatedArray) {
 
 TEST(Npz, ErrorsSayWhatIsWrong) {
   const TemporaryFolder folder;
-  EXPECT_EQ(OpenError(folder, "short"), "not an .npz file: too short for a zip archive");
+  EXPECT_EQ(OpenError(folder, "short"), "not a zip archive: too short");
   EXPECT_EQ(OpenError(folder, std::string(100, 'x')),
-            "not an .npz file: no zip directory at its end");
+            "not a zip archive: no zip directory at its end");
   EXPECT_EQ(OpenError(folder, Zip({{"x.txt", kFirst}})),
             "'x.txt' is not an .npy file; an .npz holds nothing else");
   EXPECT_EQ(OpenError(folder, Zip({{"x.npy", kFirst}, {"x.npy", kFirst}})),
-            "array 'x' is there twice");
+            "'x.npy' is there twice in the zip archive");
   EXPECT_EQ(OpenError(folder, Zip({{"x.npy", "nonsense"}})),
             "array 'x': not an .npy file: it does not begin with \\x93NUMPY");
   EXPECT_EQ(OpenError(folder, Zip({{"x.npy", NpyOf("<f4", "(9,)", "abcd")}}, {true})),
@@ -80,15 +80,25 @@ TEST(Npz, ErrorsSayWhatIsWrong) {
     return bad.replace(directory + at, bytes.size(), bytes);
   };
   EXPECT_EQ(OpenError(folder, with(0, "xx")), "entry 0 of the zip directory is damaged");
-  EXPECT_EQ(OpenError(folder, with(8, "\1")), "array 'x' is encrypted");
+  EXPECT_EQ(OpenError(folder, with(8, "\1")), "'x.npy' is encrypted");
   EXPECT_EQ(OpenError(folder, with(10, "\x0c")),
-            "array 'x' is compressed by method 12 (known: stored, deflate)");
-  EXPECT_EQ(OpenError(folder, with(23, "\x70")), "array 'x': its data lies outside the file");
+            "'x.npy' is compressed by method 12 (known: stored, deflate)");
+  EXPECT_EQ(OpenError(folder, with(23, "\x70")), "'x.npy': its data lies outside the file");
   // Stored bytes taken for deflated ones unpack to something else.
   EXPECT_EQ(OpenError(folder, with(10, "\x08")),
             "array 'x': not an .npy file: it does not begin with \\x93NUMPY");
   EXPECT_EQ(OpenError(folder, with(28, "\xff\xff")), "entry 0 of the zip directory is cut short");
-  EXPECT_EQ(OpenError(folder, with(42, "\x01")), "array 'x': its zip header is damaged");
+  EXPECT_EQ(OpenError(folder, with(42, "\x01")), "'x.npy': its zip header is damaged");
+}
+
+TEST(Npz, EntriesThatShareBytesAreRefused) {
+  const TemporaryFolder folder;
+  std::string bytes = Zip({{"x.npy", kFirst}, {"y.npy", kSecond}});
+  // The second entry claims to begin where the first one does.
+  const size_t second = bytes.rfind("PK\x01\x02");
+  bytes.replace(second + 42, 4, std::string(4, '\0'));
+  bytes.replace(second + 20, 8, bytes.substr(bytes.find("PK\x01\x02") + 20, 8));
+  EXPECT_EQ(OpenError(folder, bytes), "'x.npy' and 'y.npy' overlap in the zip archive");
 }
 
 TEST(Npz, CheckSumsAreVerified) {
@@ -100,6 +110,9 @@ TEST(Npz, CheckSumsAreVerified) {
   ASSERT_TRUE(npz.ok()) << npz.status();
   EXPECT_EQ(FormatError(npz->Read(npz->entries()[0]).status()),
             path + ": array 'x': its check sum is wrong");
+  const auto trusted = npz->Read(npz->entries()[0], NpzFile::Stored::kTrust);
+  ASSERT_TRUE(trusted.ok()) << trusted.status();
+  EXPECT_THAT(*trusted->Values<uint8_t>(), ElementsAre(9, 2, 3));
 }
 
 }  // namespace

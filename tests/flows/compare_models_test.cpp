@@ -19,6 +19,13 @@ class OneBatch : public frontends::BatchSource {
   explicit OneBatch(std::vector<ir::Tensor> inputs) : inputs_(std::move(inputs)) {}
   size_t num_batches() const override { return 2; }
   int64_t samples(size_t) const override { return 1; }
+  std::vector<std::vector<int64_t>> shapes(size_t) const override {
+    std::vector<std::vector<int64_t>> shapes;
+    for (const ir::Tensor& input : inputs_) {
+      shapes.emplace_back(input.dims().begin(), input.dims().end());
+    }
+    return shapes;
+  }
   StatusOr<std::vector<ir::Tensor>> Load(size_t) const override { return inputs_; }
 
  private:

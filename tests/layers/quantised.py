@@ -23,8 +23,8 @@ def read_record(path):
         fields = {}
         for name, value in re.findall(r'(\w+): (".*?"|\S+)', entry):
             fields.setdefault(name, []).append(value.strip('"'))
-        repeated = ("scale_w", "offset_w", "scale_r", "offset_r")
-        convert = lambda name, v: v if name.endswith("type") or name == "key" else int(v) if "offset" in name else F(v)
+        repeated = ("scale_w", "offset_w", "scale_r", "offset_r", "shift_bit")
+        convert = lambda name, v: v if name.endswith("type") or name in ("key", "is_tensor_quantize") else int(v) if "offset" in name else F(v)
         values = {n: [convert(n, v) for v in each] for n, each in fields.items()}
         layers[values["key"][0]] = {n: v if n in repeated else v[0] for n, v in values.items()}
     return layers

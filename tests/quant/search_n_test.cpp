@@ -54,6 +54,24 @@ TEST(SearchN, ObserverOverBatchesAndChannels) {
   }
 }
 
+TEST(SearchN, TwoLayersDecideTogether) {
+  const WeightLayout layout = WeightLayout::PerTensor(3);
+  const std::vector<float> large = {1e6f, -1e6f, 1e6f}, small = {3, -5, 7};
+  for (const bool large_first : {true, false}) {
+    auto first = Make(SearchNVersion::kV2, {1.0f}, 1);
+    auto second = Make(SearchNVersion::kV2, {1.0f}, 1);
+    ASSERT_TRUE(first.ok() && second.ok());
+    // What has seen nothing adds nothing.
+    first->Add(*second);
+    EXPECT_FALSE(first->Finish().ok());
+    ASSERT_TRUE(first->Observe(large_first ? large : small, layout).ok());
+    EXPECT_THAT(*first->Finish(), ElementsAre(large_first ? 5u : 1u));
+    ASSERT_TRUE(second->Observe(large_first ? small : large, layout).ok());
+    first->Add(*second);
+    EXPECT_THAT(*first->Finish(), ElementsAre(5));
+  }
+}
+
 TEST(SearchN, BroadcastFindsOneForAll) {
   auto observer = Make(SearchNVersion::kV2, {1.0f}, 2, true);
   ASSERT_TRUE(observer.ok());

@@ -86,6 +86,42 @@ class Places(DriverTest):
         self.refused("out/net_config.json: cannot write: Is a directory",
                      "quantize", "net.onnx", "-d", "b0.npy", "-o", "out/net")  # fmt: skip
 
+    def test_names_of_results_are_said_before_any_work(self):
+        self.done("config", "ptq", "net.onnx", "-o", "config.json")
+        (self.folder / "dmq.cfg").write_text("common_config { dmq_balancer { } }")
+        self.done("config", "ptq", "net.onnx", "-o", "dmq.json", "--cfg", "dmq.cfg")
+        data, long = ["-d", "b0.npy"], "x" * 255
+        for name, error in (
+            ("", "the name of a result is empty"),
+            ("sub/", "'sub/' names a folder, not a file to write"),
+            (long, f"output '{long}': the name has 255 characters, at most 254 are allowed"),
+        ):
+            calibrate = ["calibrate", "net.onnx", "--config", "config.json", *data]
+            for arguments in (
+                ["config", "ptq", "net.onnx", "-o", name],
+                [*calibrate, "--record", name, "--modified", "m.onnx"],
+                [*calibrate, "--record", "r.txt", "--modified", name],
+                ["balance", "net.onnx", "--config", "dmq.json", *data, "--record", name],
+                ["kv-cache", "net.onnx", "--layer", "conv1", *data, "--record", name],
+            ):
+                done = self.refused(error, *arguments)
+                self.assertNotIn("calibrating", done.stderr)
+        prefix = "x" * 242
+        self.refused(f"output prefix '{prefix}': the name part has 242 characters, at most 241 are allowed",
+                     "quantize", "net.onnx", *data, "-o", prefix)  # fmt: skip
+
+    def test_results_of_one_name(self):
+        self.done("config", "ptq", "net.onnx", "-o", "config.json")
+        self.refused("same: would be written twice", "calibrate", "net.onnx", "--config", "config.json", "-d", "b0.npy",
+                     "--record", "same", "--modified", "same")  # fmt: skip
+
+    def test_what_stands_there_is_replaced(self):
+        self.done("config", "ptq", "net.onnx", "-o", "config.json")
+        want = self.files()["config.json"]
+        (self.folder / "config.json").write_text("before")
+        self.done("config", "ptq", "net.onnx", "-o", "config.json")
+        self.assertEqual(self.files()["config.json"], want)
+
     def test_outputs_of_run_with_one_file_name(self):
         nodes = [helper.make_node("Neg", ["x"], ["a/b"], "one"), helper.make_node("Abs", ["x"], ["a_b"], "two")]
         save_net(self.folder / "two.onnx", nodes, {}, {"x": [1, 4]}, {"a/b": [1, 4], "a_b": [1, 4]})
@@ -101,6 +137,8 @@ class Interrupted(DriverTest):
         save_conv_net(self.folder / "net.onnx", size=64)
         batch = self.save("b0.npy", random(8, 3, 64, 64))
         self.data = ["-d", *[batch] * 2000]
+        head = [helper.make_node("Flatten", ["x"], ["f"], "flat"), helper.make_node("MatMul", ["f", "w"], ["y"], "fc")]
+        save_net(self.folder / "head.onnx", head, {"w": random(3 * 64 * 64, 4)}, {"x": [8, 3, 64, 64]}, {"y": [8, 4]})
 
     def interrupt(self, *arguments, at="calibrating", how=signal.SIGINT):
         """Sends the signal when the first progress line of a stage is written."""
@@ -114,8 +152,10 @@ class Interrupted(DriverTest):
             self.fail(f"no stage '{at}'")
         process.send_signal(how)
         out, err = process.communicate(timeout=60)
-        lines = [line for line in err.splitlines() if not line.startswith(("calibrating", "measuring"))]
-        self.assertEqual(lines, ["lathe: error: interrupted; nothing was written"])
+        lines = [line for line in err.splitlines()
+                 if not line.startswith(("calibrating", "comparing", "measuring", "rounding"))]  # fmt: skip
+        self.assertEqual(len(lines), 1, lines)
+        self.assertRegex(lines[0], rf"\Alathe: error: (node '\w+': )?interrupted while {at}[a-z ]*, \d+ of \d+ done; nothing was written\Z")
         self.assertEqual((process.returncode, out), (1, ""))
         self.assertEqual(self.files(), before)
 
@@ -134,6 +174,19 @@ class Interrupted(DriverTest):
         self.interrupt("calibrate", "net.onnx", "--config", "config.json", *self.data, "--record", "r.txt",
                        "--modified", "m.onnx")  # fmt: skip
 
+    def test_while_rounding_is_learnt(self):
+        (self.folder / "ada.cfg").write_text("batch_num: 1 common_config { ada_quantize { num_iteration: 20000 } }")
+        self.interrupt("quantize", "net.onnx", "-d", "b0.npy", "--cfg", "ada.cfg", "-o", "out/net", at="rounding conv1",
+                       how=signal.SIGTERM)  # fmt: skip
+
+    def test_other_commands(self):
+        data = ["-d", *self.data[1:]]
+        (self.folder / "kv.cfg").write_text('batch_num: 2000 kv_cache_quant_config { quant_layers: "fc" }')
+        self.done("quantize", "net.onnx", "-d", "b0.npy", "-o", "before/net")
+        for how in (signal.SIGINT, signal.SIGTERM):
+            self.interrupt("compare", "net.onnx", "before/net_fake_quant_model.onnx", *data, at="comparing", how=how)
+            self.interrupt("kv-cache", "head.onnx", *data, "--cfg", "kv.cfg", "--record", "r.txt", how=how)
+
     def test_commands_without_stages(self):
         """Whenever the signal comes: all files and status 0, or no file and status 1."""
         for milliseconds in range(0, 100, 10):
@@ -150,6 +203,47 @@ class Interrupted(DriverTest):
                 (self.folder / "out/y.npy").unlink()
             else:
                 self.assertEqual((err, there), ("lathe: error: interrupted; nothing was written\n", []))
+
+
+class OutOfMemory(DriverTest):
+    """However little memory there is: a result, or one line that says where it stopped and no file."""
+
+    def setUp(self):
+        super().setUp()
+        nodes = [helper.make_node("Conv", ["x", "w1"], ["c1"], "conv1", pads=[1, 1, 1, 1]),
+                 helper.make_node("Conv", ["c1", "w2"], ["y"], "conv2", pads=[1, 1, 1, 1])]  # fmt: skip
+        save_net(self.folder / "net.onnx", nodes, {"w1": random(64, 3, 3, 3), "w2": random(64, 64, 3, 3)},
+                 {"x": [8, 3, 96, 96]}, {"y": [8, 64, 96, 96]})  # fmt: skip
+        self.save("b0.npy", random(8, 3, 96, 96))
+
+    def try_with(self, megabytes, *arguments):
+        """The line of the error, or None when it worked."""
+        before = self.files()
+        size = megabytes << 20
+        done = self.lathe("--threads", 2, *arguments,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)))  # fmt: skip
+        if done.returncode == 0:
+            shutil.rmtree(self.folder / "out", ignore_errors=True)
+            return None
+        lines = [line for line in done.stderr.splitlines() if not line.startswith(("calibrating", "measuring"))]
+        self.assertEqual((done.returncode, len(lines), done.stdout), (1, 1, ""), f"{megabytes} MB\n{done.stderr}")
+        self.assertEqual(self.files(), before, f"{megabytes} MB")
+        return lines[0]
+
+    def test_quantize(self):
+        lines = {size: self.try_with(size, "quantize", "net.onnx", "-d", "b0.npy", "b0.npy", "-o", "out/net")
+                 for size in (200, 250, 300, 350, 400, 450, 500)}  # fmt: skip
+        for size, line in lines.items():
+            self.assertRegex(line or "lathe: error: out of memory",
+                             r"\Alathe: error: (out of memory|no memory for )[a-z ]*([:;] |\Z)", f"{size} MB")  # fmt: skip
+        places = [line for line in lines.values() if line and "stopped while " in line]
+        self.assertTrue(places, lines)
+        for line in places:
+            self.assertRegex(line, r": stopped while (calibrating|measuring)[a-z -]*, \d+ of \d+ done; nothing was written\Z")
+
+    def test_enough(self):
+        """The tests above would be worth nothing if it never worked."""
+        self.assertIsNone(self.try_with(3000, "quantize", "net.onnx", "-d", "b0.npy", "b0.npy", "-o", "out/net"))
 
 
 class Progress(DriverTest):

@@ -83,6 +83,16 @@ class Effort(DriverTest):
         self.assertFalse(layer["weights_rounded_together"])
         self.assertIn("range_widening", layer)
 
+    def test_refuses_what_it_cannot_be_had_with(self):
+        (self.folder / "joint.cfg").write_text("batch_num: 1 joint_quant: true")
+        for option, value, reason in (
+            ("--max-memory", "4G", "a memory limit cannot be promised with high effort: leave out one of the two"),
+            ("--cfg", "joint.cfg", "joint_quant is not done with high effort: leave out one of the two"),
+        ):
+            done = self.lathe("quantize", "net.onnx", "-d", *self.data, "-o", "out/net", "--effort", "high", option, value)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(reason, done.stderr)
+
     def test_refuses_unknown_efforts(self):
         done = self.lathe("quantize", "net.onnx", "-d", *self.data, "-o", "out/net", "--effort", "enormous")
         self.assertEqual(done.returncode, 2)

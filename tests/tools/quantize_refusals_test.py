@@ -113,9 +113,9 @@ class Rules(DriverTest):
         cfg = self.folder / "quant.cfg"
         nuq = "non-uniform quantisation is not done; the reference dropped it too, as accelerators gain nothing from it"
         for text, error in (
-            ("\njoint_quant: true", "line 2, column 1: joint_quant: joint quantisation is not done: remove the field, or say false"),
-            ('tensor_quantize { layer_name: "relu1" input_index: 0 }',
-             "line 1, column 1: tensor_quantize: tensor quantisation is not done: remove the field"),
+            ('tensor_quantize { layer_name: "relu" input_index: 0 }',
+             "tensor_quantize: 'relu' is of type Relu; only inputs of Add and MaxPool are quantised on their own"),
+            ('tensor_quantize { layer_name: "relu" }', "line 1, column 1: tensor_quantize has no input_index"),
             ('nuq_config { mapping_file: "map.json" }', f"line 1, column 1: nuq_config: {nuq}: remove the field"),
             (" jont_quant: true", "line 1, column 2: AMCTConfig has no field 'jont_quant' (did you mean 'joint_quant'?)"),
             ('override_layer_types { layer_type: "Conv" }', "line 1, column 1: override_layer_types has no calibration_config"),

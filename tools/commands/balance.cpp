@@ -8,6 +8,7 @@
 #include "lathe/flows/balance_model.h"
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/make_settings.h"
+#include "lathe/flows/output_paths.h"
 #include "lathe/runtime/openvino/engine.h"
 #include "lathe/support/atomic_file.h"
 #include "lathe/tools/commands/commands.h"
@@ -27,6 +28,7 @@ struct BalanceOptions {
 
 Status Run(const BalanceOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.record));
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
                          flows::ChooseConfig(*loaded.model, options.config));
@@ -41,6 +43,9 @@ Status Run(const BalanceOptions& options, const GlobalOptions& global) {
   const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
   auto record = flows::BalanceModel(std::move(loaded.model), chosen.settings, *engine, *data,
                                     MakeRunControl(global, progress));
+  if (absl::IsCancelled(record.status()) || absl::IsResourceExhausted(record.status())) {
+    return record.status();
+  }
   if (!record.ok()) {
     return WithContext(record.status(), ErrorContext::kFile, options.config.json_path);
   }

@@ -11,12 +11,15 @@
 #include "lathe/flows/balance_model.h"
 #include "lathe/flows/calibrate_model.h"
 #include "lathe/flows/load_model.h"
+#include "lathe/flows/memory_plan.h"
+#include "lathe/flows/output_paths.h"
 #include "lathe/frontends/config/record.h"
 #include "lathe/runtime/openvino/engine.h"
 #include "lathe/support/atomic_file.h"
 #include "lathe/support/text_file.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/commands/data_options.h"
+#include "lathe/tools/commands/memory_option.h"
 #include "lathe/tools/interrupt.h"
 #include "lathe/tools/summary.h"
 
@@ -28,6 +31,7 @@ struct CalibrateOptions {
   std::string record;
   std::string modified;
   std::string balance_record;
+  std::optional<std::string> max_memory;
   DataArguments data;
   flows::ConfigRequest config;
 };
@@ -59,6 +63,9 @@ StatusOr<std::optional<flows::BalanceRecord>> ReadBalanceRecord(
 
 Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.record));
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.modified));
+  LATHE_ASSIGN_OR_RETURN(const uint64_t max_memory, ParseMemorySize(options.max_memory));
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
                          flows::ChooseConfig(*loaded.model, options.config));
@@ -73,11 +80,16 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
   LATHE_ASSIGN_OR_RETURN(const std::optional<flows::BalanceRecord> balance,
                          ReadBalanceRecord(options, chosen.settings, notes));
   Progress progress;
-  const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
+  flows::RunControl control = MakeRunControl(global, progress);
+  control.max_memory = max_memory;
   LATHE_ASSIGN_OR_RETURN(
-      const flows::CalibratedModel calibrated,
-      flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine, *data,
-                            MakeRunControl(global, progress), balance ? &*balance : nullptr));
+      control.observers_per_pass,
+      flows::PlanObserversPerPass(*loaded.model, chosen.settings, *data, control, nullptr));
+  const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
+  LATHE_ASSIGN_OR_RETURN(const flows::CalibratedModel calibrated,
+                         flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine,
+                                               *data, control, balance ? &*balance : nullptr));
+  notes.insert(notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> modified,
                          flows::MakeModifiedModel(calibrated, chosen.settings));
   AtomicFileSet files;
@@ -94,18 +106,18 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
     for (const passes::LeftFloat& layer : left) {
       floats.push_back({{"name", layer.layer}, {"reason", layer.reason}});
     }
-    PrintJson({{"model", options.model},
-               {"record", options.record},
-               {"modified", options.modified},
-               {"calibrated", calibrated.record.entries.size()},
-               {"float", std::move(floats)},
-               {"notes", notes}});
+    Json json = {{"model", options.model},       {"record", options.record},
+                 {"modified", options.modified}, {"calibrated", calibrated.record.entries.size()},
+                 {"float", std::move(floats)},   {"notes", notes}};
+    AddPeakMemory(json, max_memory);
+    PrintJson(json);
     return OkStatus();
   }
   fmt::print("calibrated {} layers\n", calibrated.record.entries.size());
   for (const passes::LeftFloat& layer : left)
     fmt::print("float: {}: {}\n", layer.layer, layer.reason);
   for (const std::string& note : notes) fmt::print("note: {}\n", note);
+  fmt::print("{}\n", PeakMemoryText(max_memory));
   fmt::print("wrote {}\nwrote {}\n", options.modified, options.record);
   return OkStatus();
 }
@@ -137,6 +149,7 @@ void AddCalibrateCommand(CLI::App& app, GlobalOptions& global) {
       ->add_option("--balance-record", options->balance_record,
                    "Balance factors that 'lathe balance' wrote")
       ->type_name("FILE");
+  AddMemoryOption(*command, options->max_memory);
   command->callback(
       [options, &global] { global.run = [options, &global] { return Run(*options, global); }; });
 }

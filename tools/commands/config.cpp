@@ -7,6 +7,7 @@
 #include "lathe/backends/config/ptq_json.h"
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/make_settings.h"
+#include "lathe/flows/output_paths.h"
 #include "lathe/support/atomic_file.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/summary.h"
@@ -21,6 +22,7 @@ struct ConfigOptions {
 };
 
 Status RunPtq(const ConfigOptions& options, const GlobalOptions& global) {
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.output));
   LATHE_ASSIGN_OR_RETURN(const flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const flows::ChosenConfig chosen,
                          flows::ChooseConfig(*loaded.model, options.request));

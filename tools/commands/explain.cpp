@@ -66,8 +66,11 @@ std::string LayerOf(const ir::Model& prepared, const ir::Node& node, std::string
 StatusOr<QuantVerdict> ExplainFloat(const ExplainOptions& options, const ir::Node& node,
                                     std::string& fusion) {
   LATHE_ASSIGN_OR_RETURN(const flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
-  LATHE_ASSIGN_OR_RETURN(const flows::ChosenConfig chosen,
-                         flows::ChooseConfig(*loaded.model, options.config));
+  flows::ChosenConfig chosen;
+  // There is no configuration of a model without layers, but a reason for each node.
+  if (!passes::ScanLayers(*loaded.model).layers.empty()) {
+    LATHE_ASSIGN_OR_RETURN(chosen, flows::ChooseConfig(*loaded.model, options.config));
+  }
   const quant::QuantSettings& settings = chosen.settings;
   fusion = passes::FusionPipeline(settings.do_fusion, settings.skip_fusion_layers);
   return WouldBeQuantized(*loaded.model, chosen, LayerOf(*loaded.model, node, options.node));

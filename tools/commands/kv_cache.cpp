@@ -8,6 +8,7 @@
 #include "lathe/backends/config/record.h"
 #include "lathe/flows/calibrate_kv_cache.h"
 #include "lathe/flows/load_model.h"
+#include "lathe/flows/output_paths.h"
 #include "lathe/frontends/config/kv_cfg.h"
 #include "lathe/runtime/openvino/engine.h"
 #include "lathe/support/atomic_file.h"
@@ -42,6 +43,7 @@ StatusOr<quant::KvConfig> ReadConfig(const KvCacheOptions& options) {
 
 Status Run(const KvCacheOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
+  LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.record));
   LATHE_ASSIGN_OR_RETURN(const quant::KvConfig config, ReadConfig(options));
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *loaded.model, global));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -12,7 +13,7 @@
 #include "lathe/runtime/openvino/engine.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/commands/data_options.h"
-#include "lathe/tools/peak_memory.h"
+#include "lathe/tools/commands/memory_option.h"
 #include "lathe/tools/summary.h"
 
 namespace lathe::tools {
@@ -24,6 +25,7 @@ struct QuantizeOptions {
   DataArguments data;
   std::vector<std::string> evaluation;
   std::string labels;
+  std::optional<std::string> max_memory;
   flows::ConfigRequest config;
   std::string effort = "default";
 };
@@ -65,7 +67,7 @@ void PrintEfforts(const std::vector<flows::LayerEffort>& efforts, bool every_lay
 }
 
 Json SummaryJson(const QuantizeOptions& options, const flows::QuantizeSummary& summary,
-                 double seconds) {
+                 double seconds, uint64_t max_memory) {
   Json left = Json::array();
   for (const passes::LeftFloat& layer : summary.left_float) {
     left.push_back({{"name", layer.layer}, {"reason", layer.reason}});
@@ -93,11 +95,12 @@ Json SummaryJson(const QuantizeOptions& options, const flows::QuantizeSummary& s
                         {"samples", summary.accuracy->samples}};
   }
   json["seconds"] = seconds;
-  json["peak_memory_bytes"] = PeakMemoryBytes();
+  AddPeakMemory(json, max_memory);
   return json;
 }
 
-void PrintSummary(const flows::QuantizeSummary& summary, double seconds, bool every_layer) {
+void PrintSummary(const flows::QuantizeSummary& summary, double seconds, uint64_t max_memory,
+                  bool every_layer) {
   fmt::print("quantised {} layers", summary.quantized.size());
   if (every_layer) fmt::print(": {}", fmt::join(summary.quantized, ", "));
   fmt::print("\n");
@@ -114,7 +117,7 @@ void PrintSummary(const flows::QuantizeSummary& summary, double seconds, bool ev
   }
   PrintTable(rows);
   fmt::print("output SQNR on the last batch: {:.1f} dB\n", summary.sqnr_db);
-  fmt::print("{:.1f} s, {} at the peak\n", seconds, SizeText(PeakMemoryBytes()));
+  fmt::print("{:.1f} s, {}\n", seconds, PeakMemoryText(max_memory));
   for (const std::string& path : {summary.paths.deploy, summary.paths.fake_quant,
                                   summary.paths.record, summary.paths.config}) {
     fmt::print("wrote {}\n", path);
@@ -124,6 +127,7 @@ void PrintSummary(const flows::QuantizeSummary& summary, double seconds, bool ev
 Status Run(const QuantizeOptions& options, const GlobalOptions& global) {
   const auto start = std::chrono::steady_clock::now();
   LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
+  LATHE_ASSIGN_OR_RETURN(const uint64_t max_memory, ParseMemorySize(options.max_memory));
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *loaded.model, global));
   Progress progress;
@@ -134,6 +138,7 @@ Status Run(const QuantizeOptions& options, const GlobalOptions& global) {
   request.model_path = options.model;
   request.output_prefix = options.prefix;
   request.control = MakeRunControl(global, progress);
+  request.control.max_memory = max_memory;
   std::unique_ptr<frontends::BatchSource> evaluation;
   if (!options.evaluation.empty()) {
     DataArguments arguments;
@@ -151,9 +156,9 @@ Status Run(const QuantizeOptions& options, const GlobalOptions& global) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (global.json) {
-    PrintJson(SummaryJson(options, summary, seconds));
+    PrintJson(SummaryJson(options, summary, seconds, max_memory));
   } else {
-    PrintSummary(summary, seconds, global.verbosity > 0);
+    PrintSummary(summary, seconds, max_memory, global.verbosity > 0);
   }
   return OkStatus();
 }
@@ -191,6 +196,7 @@ void AddQuantizeCommand(CLI::App& app, GlobalOptions& global) {
       ->type_name("LAYER")
       ->excludes(config)
       ->excludes(cfg);
+  AddMemoryOption(*command, options->max_memory);
   command
       ->add_option("--effort", options->effort,
                    "high: ranges, balancing and rounding by measured error; takes several times "

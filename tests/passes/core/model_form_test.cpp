@@ -26,6 +26,15 @@ TEST(ModelForm, IsToldByOperatorsAndNames) {
   EXPECT_EQ(FormWith("QuantizeLinear", "n"), "QDQ model|node 'n' is QuantizeLinear");
   EXPECT_EQ(FormWith("RetrainQuant", "n"),
             "model in the middle of a quantisation run|node 'n' is RetrainQuant");
+  EXPECT_EQ(FormWith("OFMRQuant", "n"),
+            "model in the middle of a quantisation run|node 'n' is OFMRQuant");
+  for (const char* domain : {"amct.customop", "amct.customop.extfp16"}) {
+    GraphBuilder net;
+    ir::Node* node = net.Node("SearchN", "n", {net.Input("x")});
+    net.rewriter().SetOperator(*node, "SearchN", domain);
+    net.Output(node->output());
+    EXPECT_EQ(RecognizeForm(net.model()).form, ModelForm::kIntermediate) << domain;
+  }
 }
 
 TEST(ModelForm, AModifiedModelMarksItsLayers) {

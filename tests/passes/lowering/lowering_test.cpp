@@ -5,9 +5,7 @@
 
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
-#include "lathe/quant/config/record.h"
-#include "lathe/tests/passes/graph_builder.h"
-#include "lathe/tests/passes/run_pass.h"
+#include "lathe/tests/passes/lowering/lowering_net.h"
 
 namespace lathe::passes {
 namespace {
@@ -15,38 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-struct Net : GraphBuilder {
-  quant::Record record;
-
-  ir::Value* Constant(const std::string& name, std::vector<int64_t> dims,
-                      std::vector<float> values) {
-    return &rewriter().AddInitializer(graph(), model().Intern(name),
-                                      ir::Tensor::Of(std::move(dims), values));
-  }
-  quant::LayerRecord& Record(const std::string& layer, float scale_d, int32_t offset_d,
-                             std::vector<float> scale_w) {
-    quant::LayerRecord entry;
-    entry.scale_d = scale_d;
-    entry.offset_d = offset_d;
-    entry.offset_w.assign(scale_w.size(), 0);
-    entry.scale_w = std::move(scale_w);
-    entry.act_type = "INT8";
-    entry.wts_type = "INT8";
-    record.entries.push_back({.key = layer, .value = entry});
-    return *record.entries.back().value;
-  }
-  Status Run(std::string_view pipeline) {
-    Resources resources;
-    resources.Provide(&record);
-    return RunWith(model(), pipeline, resources, {"calibrated"}).status();
-  }
-  const ir::Node* Find(std::string_view name) {
-    for (const ir::Node& node : graph().nodes()) {
-      if (node.name_text() == name) return &node;
-    }
-    return nullptr;
-  }
-};
+using Net = LoweringNet;
 
 // conv (2 to 2 channels) and fc of the reference's 6.6, after fusion and calibration.
 struct Golden : Net {
@@ -277,8 +244,8 @@ TEST(Lowering, DifferentOffsetsWidthsOrValuesDoNotShare) {
 TEST(Lowering, EveryPassLeavesUnmarkedLayersAlone) {
   for (const std::string_view pass :
        {"transpose-gemm-weight", "insert-ascend-quant", "quantize-weights", "insert-ascend-dequant",
-        "quantize-bias", "share-ascend-quant", "lower-to-deploy", "lower-to-fake-quant",
-        "insert-calibration"}) {
+        "insert-tensor-quant", "quantize-bias", "share-ascend-quant", "lower-to-deploy",
+        "lower-to-fake-quant", "insert-calibration"}) {
     Golden net;
     const std::string before = Listing(net.graph());
     Resources resources;

@@ -53,6 +53,16 @@ TEST(FakeQuantizeWeights, TheWorkedExampleOfTheReference) {
   EXPECT_THAT(net.Weights(), ElementsAre(0.5f, -1, 0.25f, -85 * s, 42 * s, 127 * s));
 }
 
+TEST(FakeQuantizeWeights, ScalesOfTheRecordAreKept) {
+  Net net;
+  quant::LayerRecord known;
+  known.scale_w = {0.25f, 0.125f};
+  net.record.entries.push_back({.key = "conv", .value = known});
+  ASSERT_TRUE(RunWith(net.model(), "fake-quantize-weights", net.resources).ok());
+  EXPECT_THAT(net.record.Find("conv")->scale_w, ElementsAre(0.25f, 0.125f));
+  EXPECT_THAT(net.Weights(), ElementsAre(0.5f, -1, 0.25f, -0.25f, 0.125f, 0.25f));
+}
+
 TEST(FakeQuantizeWeights, ConvTransposeKeepsItsWeight) {
   Net net("ConvTranspose", {3, 2, 1, 1});
   ASSERT_TRUE(RunWith(net.model(), "fake-quantize-weights", net.resources).ok());

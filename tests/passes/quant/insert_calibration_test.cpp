@@ -52,6 +52,28 @@ TEST(InsertCalibration, LayersThatReadOneValueHaveAnObserverEach) {
   EXPECT_EQ(Statistic(Insert(net, {"b", "c"}), "observers"), 2);
 }
 
+TEST(InsertCalibration, InputsOnTheirOwn) {
+  GraphBuilder net;
+  ir::Value* x = net.Input("x");
+  ir::Value* relu = net.Op("Relu", "relu", {x});
+  net.Output(net.Op("Add", "add", {x, relu}));
+  quant::QuantSettings settings;
+  settings.tensors = {{.key = "add:1"}};
+  Resources resources;
+  resources.Provide(&settings);
+  const auto report = RunWith(net.model(), "mark-quant-points,insert-calibration", resources);
+  ASSERT_TRUE(report.ok()) << FormatError(report.status());
+  EXPECT_EQ(Listing(net.graph()),
+            "relu = Relu(x)\n"
+            "Observe(relu)\n"
+            "add = Add(x, relu)\n"
+            "return add\n");
+  const ir::Node& observer = *net.graph().first_node()->next();
+  EXPECT_EQ(observer.name_text(), "add:1.observe");
+  EXPECT_EQ(observer.StringAttribute("layer", ""), "add:1");
+  EXPECT_EQ(observer.IntAttribute("tensor", 0), 1);
+}
+
 TEST(InsertCalibration, APaddedAveragePoolIsObservedBeforeThePad) {
   GraphBuilder net;
   ir::Value* padded = net.Op("Pad", "p_pad", {net.Input("x"), net.Init("pads", {8}, 0)});

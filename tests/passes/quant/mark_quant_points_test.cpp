@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lathe/passes/quant/quant_layer.h"
+#include "lathe/passes/quant/tensor_point.h"
 #include "lathe/quant/config/quant_settings.h"
 #include "lathe/quant/config/record.h"
 #include "lathe/tests/passes/graph_builder.h"
@@ -60,6 +61,79 @@ TEST(MarkQuantPoints, ARecordComesFirstAndOldMarksGo) {
   EXPECT_EQ(net.Mark(net.b, 0), "quant.activation:b");
   ASSERT_EQ(MarkedLayers(net.model()).size(), 1u);
   EXPECT_EQ(MarkedLayers(net.model())[0].name, "b");
+}
+
+// x -> relu -> add with a constant, max; and mm with a bias.
+struct TensorNet : Net {
+  ir::Node* add = nullptr;
+  TensorNet() {
+    add = Node("Add", "add", {Op("Relu", "relu", {a->output()}), b->output()});
+    Output(add->output());
+    Output(Op("Add", "shifted", {Op("MaxPool", "max", {add->output()}), Init("c", {1})}));
+    Output(Op("Add", "bias",
+              {Op("MatMul", "mm", {a->output(), Init("wm", {4, 3})}), Init("offset", {3})}));
+    Output(Op("Add", "half",
+              {Op("Cast", "cast", {a->output()}, {{"to", int64_t{10}}}),
+               Op("Cast", "cast2", {a->output()}, {{"to", int64_t{10}}})}));
+  }
+  std::string Run(const std::string& key) {
+    quant::QuantSettings settings;
+    settings.tensors = {{.key = key}};
+    Resources resources;
+    resources.Provide(&settings);
+    const auto report = RunWith(model(), "mark-quant-points", resources);
+    if (!report.ok()) return FormatError(report.status());
+    return Statistic(report->passes[0], "tensors") == 1 ? "marked" : "not marked";
+  }
+};
+
+TEST(MarkQuantPoints, InputsOnTheirOwn) {
+  TensorNet net;
+  EXPECT_EQ(net.Run("add:1"), "marked");
+  EXPECT_EQ(net.Mark(net.add, 0), "");
+  EXPECT_EQ(net.Mark(net.add, 1), "quant.tensor:add:1");
+  ASSERT_EQ(MarkedTensors(net.model()).size(), 1u);
+  EXPECT_EQ(MarkedTensors(net.model())[0].key, "add:1");
+  EXPECT_EQ(MarkedTensors(net.model())[0].use, &net.add->inputs()[1]);
+  EXPECT_EQ(MarkedTensors(net.model())[0].NodePrefix(), "add_1");
+  EXPECT_TRUE(MarkedLayers(net.model()).empty());
+  // The next run removes it.
+  EXPECT_EQ(net.Run("max:0"), "marked");
+  EXPECT_EQ(net.Mark(net.add, 1), "");
+}
+
+TEST(MarkQuantPoints, InputsThatCannotBeQuantised) {
+  const std::string pass = "pass mark-quant-points: ";
+  TensorNet net;
+  EXPECT_EQ(net.Run("shifted:1"),
+            "node 'shifted': " + pass + "input 1 cannot be quantised: it is a constant");
+  EXPECT_EQ(net.Run("bias:0"), "node 'bias': " + pass +
+                                   "input 0 cannot be quantised: it is the result of layer 'mm' "
+                                   "before its bias");
+  EXPECT_EQ(net.Run("half:0"), "node 'half': " + pass +
+                                   "input 0 cannot be quantised: it is f16, only f32 is quantised "
+                                   "on its own");
+  EXPECT_EQ(net.Run("add:2"),
+            "node 'add': " + pass + "'add:2' names no input of an Add or MaxPool");
+  EXPECT_EQ(net.Run("relu:0"),
+            "node 'relu': " + pass + "'relu:0' names no input of an Add or MaxPool");
+  EXPECT_EQ(net.Run("nothing:0"), pass + "the model has no layer 'nothing'");
+  EXPECT_EQ(net.Run("add"), pass + "'add' names no input: it is NODE:INDEX");
+}
+
+TEST(MarkQuantPoints, ScannedNodes) {
+  TensorNet net;
+  std::vector<std::string> lines;
+  for (const quant::TensorNode& node : ScanTensorNodes(net.model())) {
+    std::string line = node.name;
+    for (const std::string& refusal : node.refusals) line += "; " + refusal;
+    lines.push_back(line);
+  }
+  EXPECT_EQ(lines, (std::vector<std::string>{
+                       "add; ; ", "max; ", "shifted; ; it is a constant",
+                       "bias; it is the result of layer 'mm' before its bias; it is a constant",
+                       // Its type is found out when it is marked.
+                       "half; ; "}));
 }
 
 TEST(MarkQuantPoints, AnUnknownLayerIsAnErrorWithNearNames) {
