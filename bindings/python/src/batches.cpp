@@ -67,6 +67,16 @@ class PythonBatches : public frontends::BatchSource {
     return batch->front().dims()[0];
   }
 
+  std::vector<std::vector<int64_t>> shapes(size_t i) const override {
+    std::vector<std::vector<int64_t>> result(inputs_.size());
+    const auto batch = Load(i);
+    if (!batch.ok()) return result;
+    for (size_t k = 0; k < result.size(); ++k) {
+      result[k].assign((*batch)[k].dims().begin(), (*batch)[k].dims().end());
+    }
+    return result;
+  }
+
   StatusOr<std::vector<ir::Tensor>> Load(size_t i) const override {
     std::vector<ir::Tensor> batch;
     Status wrong;

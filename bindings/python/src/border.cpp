@@ -62,6 +62,7 @@ bool Call::Interrupted() {
 
 Control::Control(Call& call, const Options& options) {
   control_.threads = options.threads;
+  control_.max_memory = options.max_memory;
   if (options.threads < 0) Check(InvalidInput("threads is {}: give 0 or more", options.threads));
   if (!options.shapes.is_none()) {
     for (const auto& [name, extents] : nb::cast<nb::dict>(options.shapes)) {

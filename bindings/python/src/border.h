@@ -2,6 +2,7 @@
 // raises.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <string>
@@ -75,6 +76,8 @@ class Control {
     int threads = 0;
     nb::object shapes;
     nb::object progress;
+    // Bytes; 0: what the job needs.
+    uint64_t max_memory = 0;
   };
   Control(Call& call, const Options& options);
   ~Control();

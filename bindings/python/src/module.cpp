@@ -21,5 +21,6 @@ NB_MODULE(_core, module) {
   python::AddRun(module);
   python::AddRecord(module);
   python::AddPtq(module);
+  python::AddWeightCalibration(module);
   python::AddAutoCalibrate(module);
 }

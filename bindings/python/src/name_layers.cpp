@@ -137,6 +137,8 @@ void AddNameLayers(nanobind::module_& module) {
       [](Model& model) {
         Call().Run([&]() -> StatusOr<bool> {
           LATHE_RETURN_IF_ERROR(NameLayers(*model.model));
+          // The file was for the moment only.
+          model.path.clear();
           return true;
         });
       },

@@ -19,6 +19,7 @@
 #include "lathe/bindings/python/src/model.h"
 #include "lathe/bindings/python/src/record.h"
 #include "lathe/flows/balance_model.h"
+#include "lathe/flows/memory_plan.h"
 #include "lathe/flows/quantize_model.h"
 #include "lathe/flows/save_model.h"
 #include "lathe/runtime/openvino/engine.h"
@@ -104,7 +105,7 @@ Record Balance(nb::handle model, nb::handle data, nb::handle config, int threads
 }
 
 Calibration Calibrate(nb::handle model, nb::handle data, nb::handle config, nb::handle balance,
-                      int threads, nb::object shapes, nb::object progress) {
+                      int threads, nb::object shapes, uint64_t max_memory, nb::object progress) {
   Call call;
   const ModelArgument argument(model);
   const DataArgument batches(call, data);
@@ -114,23 +115,28 @@ Calibration Calibrate(nb::handle model, nb::handle data, nb::handle config, nb::
     Record record = RecordArgument(balance);
     factors = flows::BalanceRecord{std::move(record.record), std::move(record.path)};
   }
-  const Control control(call, {threads, std::move(shapes), std::move(progress)});
+  const Control control(call, {threads, std::move(shapes), std::move(progress), max_memory});
   Calibration result = call.Run([&]() -> StatusOr<Calibration> {
     LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, argument.LoadFloat());
     LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
                            flows::ChooseConfig(*loaded.model, request));
     LATHE_ASSIGN_OR_RETURN(const auto source, batches.Open(*loaded.model, control.get()));
+    flows::RunControl limited = control.get();
+    LATHE_ASSIGN_OR_RETURN(
+        limited.observers_per_pass,
+        flows::PlanObserversPerPass(*loaded.model, chosen.settings, *source, limited, nullptr));
     const auto engine = runtime::MakeOpenVinoEngine();
     LATHE_ASSIGN_OR_RETURN(
         flows::CalibratedModel calibrated,
-        flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine, *source,
-                              control.get(), factors ? &*factors : nullptr));
+        flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine, *source, limited,
+                              factors ? &*factors : nullptr));
     Calibration done;
     LATHE_ASSIGN_OR_RETURN(done.modified.model,
                            flows::MakeModifiedModel(calibrated, chosen.settings));
     done.record.record = std::move(calibrated.record);
     done.notes = std::move(loaded.notes);
     done.notes.insert(done.notes.end(), chosen.notes.begin(), chosen.notes.end());
+    done.notes.insert(done.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
     done.left_float = std::move(chosen.report.left_float);
     done.left_float.insert(done.left_float.end(), calibrated.report.left_float.begin(),
                            calibrated.report.left_float.end());
@@ -310,12 +316,14 @@ void AddPtq(nb::module_& module) {
              "first batch.");
   module.def("calibrate", &Calibrate, nb::arg("model"), nb::arg("data"), nb::arg("config"),
              nb::kw_only(), nb::arg("balance") = nb::none(), nb::arg("threads") = 0,
-             nb::arg("shapes") = nb::none(), nb::arg("progress") = nb::none(),
+             nb::arg("shapes") = nb::none(), nb::arg("max_memory") = 0,
+             nb::arg("progress") = nb::none(),
              nb::sig("def calibrate(model: lathe._types.ModelLike, data: lathe._types.Data, config: "
                      "lathe._types.ConfigLike, *, balance: lathe._types.RecordLike | None = None, "
-                     "threads: int = 0, shapes: lathe._types.Shapes | None = None, progress: "
-                     "lathe._types.Progress = None) -> Calibration"),
-             "Finds the factors of each layer on the first batch_num batches.");
+                     "threads: int = 0, shapes: lathe._types.Shapes | None = None, max_memory: int "
+                     "= 0, progress: lathe._types.Progress = None) -> Calibration"),
+             "Finds the factors of each layer on the first batch_num batches. max_memory: in bytes; more "
+             "passes over the data if need be.");
   module.def("save", &Save, nb::arg("modified"), nb::arg("record"), nb::arg("output"),
              nb::kw_only(), nb::arg("emit") = "both",
              nb::sig("def save(modified: lathe._types.ModelLike, record: lathe._types.RecordLike, "
@@ -326,27 +334,29 @@ void AddPtq(nb::module_& module) {
       "quantize",
       [](nb::handle model, nb::handle data, nb::handle output, nb::handle config, nb::handle cfg,
          std::vector<std::string> skip_layers, std::string effort, nb::handle eval_data,
-         nb::handle labels, int threads, nb::object shapes, nb::object progress) {
+         nb::handle labels, int threads, nb::object shapes, uint64_t max_memory,
+         nb::object progress) {
         return Quantize(
             model, data, output,
             {config, cfg, std::move(skip_layers), std::move(effort), eval_data, labels},
-            {threads, std::move(shapes), std::move(progress)});
+            {threads, std::move(shapes), std::move(progress), max_memory});
       },
       nb::arg("model"), nb::arg("data"), nb::arg("output"), nb::kw_only(),
       nb::arg("config") = nb::none(), nb::arg("cfg") = nb::none(),
       nb::arg("skip_layers") = std::vector<std::string>(), nb::arg("effort") = "default",
       nb::arg("eval_data") = nb::none(), nb::arg("labels") = nb::none(), nb::arg("threads") = 0,
-      nb::arg("shapes") = nb::none(), nb::arg("progress") = nb::none(),
+      nb::arg("shapes") = nb::none(), nb::arg("max_memory") = 0, nb::arg("progress") = nb::none(),
       nb::sig("def quantize(model: lathe._types.ModelLike, data: lathe._types.Data, output: "
               "lathe._types.PathLike, *, config: lathe._types.ConfigLike | None = None, cfg: "
               "lathe._types.PathLike | None = None, skip_layers: collections.abc.Sequence[str] = "
               "(), effort: str = 'default', eval_data: lathe._types.Data | None = None, labels: "
               "numpy.typing.ArrayLike | None = None, threads: int = 0, shapes: "
-              "lathe._types.Shapes | None = None, progress: lathe._types.Progress = None) -> "
-              "QuantizeSummary"),
+              "lathe._types.Shapes | None = None, max_memory: int = 0, progress: "
+              "lathe._types.Progress = None) -> QuantizeSummary"),
       "The main job: writes output_deploy_model.onnx, output_fake_quant_model.onnx, "
       "output_record.txt and output_config.json, all or none. effort: \"default\" or \"high\". With "
-      "labels, one class number a sample of eval_data (or of data), accuracy is measured.");
+      "labels, one class number a sample of eval_data (or of data), accuracy is measured. "
+      "max_memory: in bytes; more passes over the data if need be.");
 }
 
 }  // namespace lathe::python

@@ -14,6 +14,9 @@ flows::ConfigRequest ConfigArgument(nb::handle config, nb::handle cfg);
 
 void AddPtq(nb::module_& module);
 
+// lathe._core._WeightCalibration
+void AddWeightCalibration(nb::module_& module);
+
 // lathe.auto_calibrate: quantisation within an accuracy budget.
 void AddAutoCalibrate(nb::module_& module);
 
