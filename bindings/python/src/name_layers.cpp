@@ -105,7 +105,9 @@ Status NameLayer(ir::Rewriter& rewriter, ir::Node& mark) {
   }
   if (ir::Node* layer = FindLayer(*mark.output(), type)) {
     const std::vector<ir::Node*> first = UsersOf(*mark.output());
-    if (first.front() != layer && first.size() == 1) {
+    // The reference leaves what exporters put before LSTM and GRU alone.
+    const bool recurrent = layer->Is("LSTM") || layer->Is("GRU");
+    if (!recurrent && first.front() != layer && first.size() == 1) {
       if (first.front()->Is("Pad")) Rename(rewriter, *first.front(), path + "_pad");
       if (first.front()->Is("Transpose")) Rename(rewriter, *first.front(), path + "_transpose");
     }

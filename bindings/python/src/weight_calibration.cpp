@@ -108,7 +108,7 @@ void AddWeightCalibration(nb::module_& module) {
       module, "_WeightCalibration",
       "For lathe.amct_pytorch: a calibration that has done the weights and waits for its data.")
       .def(nb::init<nb::handle, nb::handle, nb::handle, nb::handle>(), nb::arg("model"),
-           nb::arg("data"), nb::arg("config"), nb::arg("balance"),
+           nb::arg("data"), nb::arg("config"), nb::arg("balance").none(),
            nb::sig("def __init__(self, model: lathe._types.ModelLike, data: lathe._types.Data, "
                    "config: lathe._types.ConfigLike, balance: lathe._types.RecordLike | None) -> "
                    "None"))

@@ -5,6 +5,7 @@ import copy
 import inspect
 import os
 import tempfile
+import warnings
 from typing import Any
 
 import torch
@@ -110,7 +111,10 @@ def export(
         options["dynamo"] = False
     with tempfile.TemporaryDirectory(prefix="lathe-") as folder:
         path = os.path.join(folder, "exported.onnx")
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # Of the marks, which are gone before anybody could miss their shapes.
+            warnings.filterwarnings("ignore", message=f"The shape inference of {_MARK}")
+            warnings.filterwarnings("ignore", message=".*_graph_op")
             torch.onnx.export(
                 model,
                 input_data,
