@@ -20,7 +20,7 @@ class Inverted(nn.Module):
         y = self.act1(self.bn1(self.expand(x)))
         y = self.act2(self.bn2(self.dw(y)))
         y = self.bn3(self.project(y))
-        return y + x if self.residual else y
+        return x + y if self.residual else y
 
 
 def lenet(net, x):
@@ -59,7 +59,7 @@ def conv1d(net, x):
 
 
 def conv3d(net, x):
-    return net.fc(net.c2(net.p(net.r1(net.bn1(net.c1(x))))).mean((2, 3, 4)))
+    return net.fc(net.r2(net.c2(net.p(net.r1(net.bn1(net.c1(x)))))).mean((2, 3, 4)))
 
 
 def deconv(net, x):

@@ -54,7 +54,11 @@ passes::PipelineReport RunOnModel(const Model& self, const std::string& pipeline
   options.interrupted = [&call] { return call.Interrupted(); };
   if (verify_each) options.observers.push_back(&verifier);
   passes::PipelineReport report = call.Run([&]() -> StatusOr<passes::PipelineReport> {
-    auto ran = passes::RunPipeline(*self.model, pipeline, Registry(), {}, std::move(options));
+    LATHE_ASSIGN_OR_RETURN(passes::Pipeline parsed, passes::Pipeline::Parse(pipeline, Registry()));
+    LATHE_ASSIGN_OR_RETURN(passes::PassManager manager,
+                           passes::PassManager::Build(std::move(parsed), Registry(), *self.model,
+                                                      std::move(options)));
+    auto ran = manager.Run();
     if (ran.ok() || self.path.empty()) return ran;
     return WithContext(ran.status(), ErrorContext::kFile, self.path);
   });
