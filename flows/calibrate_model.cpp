@@ -51,12 +51,9 @@ Status CheckEnoughBatches(const quant::QuantSettings& settings,
   return OkStatus();
 }
 
-StatusOr<CalibratedWeights> CalibrateWeights(std::unique_ptr<ir::Model> model,
-                                             const quant::QuantSettings& settings,
-                                             eval::Engine& engine,
-                                             const frontends::BatchSource& data,
-                                             const RunControl& control,
-                                             const BalanceRecord* balance) {
+StatusOr<CalibratedWeights> CalibrateWeights(
+    std::unique_ptr<ir::Model> model, const quant::QuantSettings& settings, eval::Engine& engine,
+    const frontends::BatchSource& data, const RunControl& control, const BalanceRecord* balance) {
   CalibratedWeights result;
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::FusionPipeline(settings.do_fusion, settings.skip_fusion_layers))
@@ -81,9 +78,8 @@ StatusOr<CalibratedWeights> CalibrateWeights(std::unique_ptr<ir::Model> model,
   LATHE_RETURN_IF_ERROR(RunPasses(observed, passes::kBalancingPipeline, resources).status());
   const std::unique_ptr<ir::Model> balanced = observed.Clone();
   LATHE_RETURN_IF_ERROR(RunPasses(observed, passes::kCalibrationPipeline, resources).status());
-  LATHE_ASSIGN_OR_RETURN(
-      result.rounded,
-      AdaRoundModel(observed, *balanced, *model, settings, result.record, engine, data, control));
+  LATHE_ASSIGN_OR_RETURN(result.rounded, AdaRoundModel(observed, *balanced, *model, settings,
+                                                       result.record, engine, data, control));
   result.fused = std::move(model);
   return result;
 }

@@ -13,8 +13,8 @@
 
 namespace lathe::flows {
 
-// How a configuration comes about: from a JSON file, from JSON in memory, from a simplified .cfg, or
-// from options (in this order; giving several of the first three is an error).
+// How a configuration comes about: from a JSON file, from JSON in memory, from a simplified .cfg,
+// or from options (in this order; giving several of the first three is an error).
 struct ConfigRequest {
   std::string json_path;
   std::string json_text;

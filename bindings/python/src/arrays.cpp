@@ -127,8 +127,8 @@ const NamedType& TypeOf(ElementType type) {
   for (const NamedType& each : kTypes) {
     if (each.type == type) return each;
   }
-  throw StatusError(Unsupported("there is no NumPy type for elements of type {}",
-                                ir::ElementTypeName(type)));
+  throw StatusError(
+      Unsupported("there is no NumPy type for elements of type {}", ir::ElementTypeName(type)));
 }
 
 nb::object DtypeOf(const NamedType& type) {
@@ -176,8 +176,8 @@ ir::Tensor ToTensor(nb::handle given) {
 }
 
 nb::object ToArray(const ir::Tensor& tensor) {
-  const nb::object shape = nb::tuple(
-      nb::cast(std::vector<int64_t>(tensor.dims().begin(), tensor.dims().end())));
+  const nb::object shape =
+      nb::tuple(nb::cast(std::vector<int64_t>(tensor.dims().begin(), tensor.dims().end())));
   if (tensor.element_type() == ElementType::kString) return StringArray(tensor, shape);
   const NamedType& type = TypeOf(tensor.element_type());
   const nb::object dtype = DtypeOf(type);
@@ -187,18 +187,17 @@ nb::object ToArray(const ir::Tensor& tensor) {
     const auto count = static_cast<size_t>(tensor.num_elements());
     std::vector<uint8_t> elements(count);
     Unpack(bytes->bytes(), count, bits, elements.data());
-    bytes = std::make_unique<ir::TensorBytes>(ValueOf(
-        ValueOf(ir::Tensor::FromVector(
-                    ElementType::kUint8, {static_cast<int64_t>(count)},
-                    {reinterpret_cast<const std::byte*>(elements.data()),
-                     reinterpret_cast<const std::byte*>(elements.data()) + count}))
-            .Read()));
+    bytes = std::make_unique<ir::TensorBytes>(
+        ValueOf(ValueOf(ir::Tensor::FromVector(
+                            ElementType::kUint8, {static_cast<int64_t>(count)},
+                            {reinterpret_cast<const std::byte*>(elements.data()),
+                             reinterpret_cast<const std::byte*>(elements.data()) + count}))
+                    .Read()));
   }
   const size_t size = bytes->size();
   const std::byte* data = bytes->data();
-  const nb::capsule owner(bytes.release(), [](void* held) noexcept {
-    delete static_cast<ir::TensorBytes*>(held);
-  });
+  const nb::capsule owner(bytes.release(),
+                          [](void* held) noexcept { delete static_cast<ir::TensorBytes*>(held); });
   const nb::object raw = nb::cast(nb::ndarray<nb::numpy, const uint8_t, nb::ndim<1>>(
       reinterpret_cast<const uint8_t*>(data), {size}, owner));
   return raw.attr("view")(dtype).attr("reshape")(shape);

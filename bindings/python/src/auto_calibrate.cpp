@@ -1,3 +1,5 @@
+#include "lathe/flows/auto_calibrate.h"
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,7 +14,6 @@
 #include "lathe/bindings/python/src/border.h"
 #include "lathe/bindings/python/src/model.h"
 #include "lathe/bindings/python/src/ptq.h"
-#include "lathe/flows/auto_calibrate.h"
 #include "lathe/runtime/engine.h"
 
 namespace lathe::python {
@@ -37,8 +38,8 @@ flows::ModelEvaluator CallEvaluator(Call& call, nb::handle evaluate, const std::
   evaluator.measure = [&call, evaluate](const std::string& deploy,
                                         const std::string& fake_quant) -> StatusOr<double> {
     double value = 0;
-    LATHE_RETURN_IF_ERROR(
-        call.CallPython([&] { value = nb::cast<double>(nb::float_(evaluate(deploy, fake_quant))); }));
+    LATHE_RETURN_IF_ERROR(call.CallPython(
+        [&] { value = nb::cast<double>(nb::float_(evaluate(deploy, fake_quant))); }));
     return value;
   };
   return evaluator;
@@ -57,8 +58,9 @@ AutoSummary AutoCalibrate(nb::handle model, nb::handle data, nb::handle output,
     Check(InvalidInput("give evaluate or labels, one of the two"));
   }
   if (labelled == wishes.evaluation.is_none()) {
-    Check(InvalidInput("labels and eval_data go together: data that does not calibrate, and its "
-                       "labels"));
+    Check(
+        InvalidInput("labels and eval_data go together: data that does not calibrate, and its "
+                     "labels"));
   }
   if (labelled) {
     labels = {ToTensor(wishes.labels), "labels"};
@@ -94,7 +96,8 @@ AutoSummary AutoCalibrate(nb::handle model, nb::handle data, nb::handle output,
 }  // namespace
 
 void AddAutoCalibrate(nb::module_& module) {
-  nb::class_<LayerSimilarity>(module, "LayerSimilarity", "How much a layer alone changes its result.")
+  nb::class_<LayerSimilarity>(module, "LayerSimilarity",
+                              "How much a layer alone changes its result.")
       .def_ro("layer", &LayerSimilarity::layer)
       .def_ro("similarity", &LayerSimilarity::similarity);
   nb::class_<MeasuredCandidate>(module, "Candidate", "A network that was tried.")
@@ -118,7 +121,10 @@ void AddAutoCalibrate(nb::module_& module) {
          std::string identity, nb::handle labels, nb::handle eval_data, bool lower_is_better,
          nb::handle config, nb::handle cfg, int threads, nb::object shapes, nb::object progress) {
         return AutoCalibrate(model, data, output, ConfigArgument(config, cfg),
-                             {evaluate, std::move(identity), labels, eval_data,
+                             {evaluate,
+                              std::move(identity),
+                              labels,
+                              eval_data,
                               {.allowed = budget, .lower_is_better = lower_is_better}},
                              {threads, std::move(shapes), std::move(progress)});
       },
@@ -136,7 +142,8 @@ void AddAutoCalibrate(nb::module_& module) {
               "lathe._types.Shapes | None = None, progress: lathe._types.Progress = None) -> "
               "AutoSummary"),
       "Quantises as much as an accuracy budget allows (docs/auto-calibration.md). evaluate(deploy, "
-      "fake_quant) gives one number for the files of two models; `identity` names what it measures: "
+      "fake_quant) gives one number for the files of two models; `identity` names what it "
+      "measures: "
       "a resumed job takes over numbers of the same name only.");
 }
 

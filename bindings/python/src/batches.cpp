@@ -116,8 +116,8 @@ std::vector<ir::Tensor> ToBatch(nb::handle batch, std::span<const InputSpec> inp
     tensors.push_back(ToTensor(batch));
   }
   if (tensors.size() == inputs.size()) return tensors;
-  throw StatusError(InvalidInput("the model has {} inputs, {} arrays were given", inputs.size(),
-                                 tensors.size()));
+  throw StatusError(
+      InvalidInput("the model has {} inputs, {} arrays were given", inputs.size(), tensors.size()));
 }
 
 DataArgument::DataArgument(Call& call, nb::handle data) : call_(call) {
@@ -171,8 +171,7 @@ void AddImages(nb::module_& module) {
                                                .channels_last = channels_last,
                                                .batch = batch};
           },
-          nb::arg("folder"), nb::kw_only(),
-          nb::arg("mean") = std::array<float, 3>{0, 0, 0},
+          nb::arg("folder"), nb::kw_only(), nb::arg("mean") = std::array<float, 3>{0, 0, 0},
           nb::arg("std") = std::array<float, 3>{1, 1, 1}, nb::arg("channels_last") = false,
           nb::arg("batch") = 0,
           nb::sig("def __init__(self, folder: str | os.PathLike[str], *, mean: "

@@ -28,8 +28,8 @@ class DataArgument {
   DataArgument(Call& call, nb::handle data);
 
   // May be called without the GIL.
-  StatusOr<std::unique_ptr<frontends::BatchSource>> Open(
-      const ir::Model& model, const flows::RunControl& control) const;
+  StatusOr<std::unique_ptr<frontends::BatchSource>> Open(const ir::Model& model,
+                                                         const flows::RunControl& control) const;
 
  private:
   Call& call_;

@@ -23,11 +23,10 @@ void Translate(const std::exception_ptr& pointer, void* /*payload*/) {
     const Status& status = error.status();
     try {
       const nb::object type = nb::module_::import_("lathe._errors").attr("Error");
-      const nb::object value = type(error.what(), std::string(status.message()),
-                                    Context(status, ErrorContext::kFile),
-                                    Context(status, ErrorContext::kNode),
-                                    Context(status, ErrorContext::kPass),
-                                    Context(status, ErrorContext::kHint));
+      const nb::object value =
+          type(error.what(), std::string(status.message()), Context(status, ErrorContext::kFile),
+               Context(status, ErrorContext::kNode), Context(status, ErrorContext::kPass),
+               Context(status, ErrorContext::kHint));
       PyErr_SetObject(type.ptr(), value.ptr());
     } catch (nb::python_error& raised) {
       raised.restore();

@@ -200,7 +200,8 @@ StatusOr<bool> Done(const Status& status) {
 }
 
 void AddInfos(nb::module_& module) {
-  nb::class_<ValueInfo>(module, "ValueInfo", "A value of a graph: its name and what is known of it.")
+  nb::class_<ValueInfo>(module, "ValueInfo",
+                        "A value of a graph: its name and what is known of it.")
       .def_ro("name", &ValueInfo::name)
       .def_ro("element_type", &ValueInfo::element_type, "\"f32\", \"i8\", ...")
       .def_ro("shape", &ValueInfo::shape,
@@ -255,11 +256,13 @@ StatusOr<std::unique_ptr<ir::Model>> ModelArgument::LoadModified() const {
 
 void AddModel(nb::module_& module) {
   AddInfos(module);
-  nb::class_<Model>(module, "Model",
-                    "A network in memory. Its weights stay in the file that it came from until they "
-                    "are needed.\n\nOne thread at a time may change a model.")
-      .def_prop_ro("path", [](const Model& self) { return self.path; },
-                   "The file that it came from, or \"\".")
+  nb::class_<Model>(
+      module, "Model",
+      "A network in memory. Its weights stay in the file that it came from until they "
+      "are needed.\n\nOne thread at a time may change a model.")
+      .def_prop_ro(
+          "path", [](const Model& self) { return self.path; },
+          "The file that it came from, or \"\".")
       .def_prop_ro("inputs", &Inputs, "What must be fed.")
       .def_prop_ro("outputs", &Outputs)
       .def_prop_ro("nodes", &Nodes, "The nodes of the main graph, in execution order.")
@@ -271,9 +274,8 @@ void AddModel(nb::module_& module) {
       .def(
           "save",
           [](const Model& self, nb::handle path) {
-            Call().Run([&, to = PathOf(path)] {
-              return Done(backends::ExportOnnx(*self.model, to));
-            });
+            Call().Run(
+                [&, to = PathOf(path)] { return Done(backends::ExportOnnx(*self.model, to)); });
           },
           nb::arg("path"), nb::sig("def save(self, path: str | os.PathLike[str]) -> None"),
           "Writes an ONNX file, whole or not at all.")
@@ -288,13 +290,13 @@ void AddModel(nb::module_& module) {
       .def("text", &Text, nb::arg("weights") = "elided",
            "The text form (docs/text-form.md); weights: \"elided\", \"exact\" or \"file\".")
       .def(
-          "verify",
-          [](const Model& self) {
-            Call().Run([&] { return Done(Verify(self)); });
-          },
+          "verify", [](const Model& self) { Call().Run([&] { return Done(Verify(self)); }); },
           "Raises lathe.Error when the graph is not well formed or an operator is used wrongly.")
       .def(
-          "clone", [](const Model& self) { return Model{self.model->Clone(), self.path}; },
+          "clone",
+          [](const Model& self) {
+            return Model{self.model->Clone(), self.path};
+          },
           "A copy of the graph; weights are shared.")
       .def("inspect", &Inspect, nb::sig("def inspect(self) -> dict[str, typing.Any]"),
            "Form, facts, operators and parameters, as 'lathe inspect --json' shows them.")
@@ -305,9 +307,7 @@ void AddModel(nb::module_& module) {
       });
   module.def(
       "load",
-      [](nb::handle path) {
-        return Call().Run([from = PathOf(path)] { return LoadOnnx(from); });
-      },
+      [](nb::handle path) { return Call().Run([from = PathOf(path)] { return LoadOnnx(from); }); },
       nb::arg("path"), nb::sig("def load(path: str | os.PathLike[str]) -> Model"),
       "Reads an ONNX file.");
   module.def(

@@ -55,9 +55,8 @@ bool Becomes(std::string_view type, const ir::Node& node) {
 
 // Operators that exporters put between a module's input and the node that computes.
 bool OnlyMovesValues(const ir::Node& node) {
-  constexpr std::array kOps = {"Pad",     "Transpose", "Unsqueeze", "Squeeze",
-                               "Reshape", "Slice",     "Concat",    "Identity",
-                               "Cast",    "Shape",     "Gather"};
+  constexpr std::array kOps = {"Pad",    "Transpose", "Unsqueeze", "Squeeze", "Reshape", "Slice",
+                               "Concat", "Identity",  "Cast",      "Shape",   "Gather"};
   return std::ranges::any_of(kOps, [&](const char* op) { return node.Is(op); });
 }
 

@@ -55,9 +55,9 @@ passes::PipelineReport RunOnModel(const Model& self, const std::string& pipeline
   if (verify_each) options.observers.push_back(&verifier);
   passes::PipelineReport report = call.Run([&]() -> StatusOr<passes::PipelineReport> {
     LATHE_ASSIGN_OR_RETURN(passes::Pipeline parsed, passes::Pipeline::Parse(pipeline, Registry()));
-    LATHE_ASSIGN_OR_RETURN(passes::PassManager manager,
-                           passes::PassManager::Build(std::move(parsed), Registry(), *self.model,
-                                                      std::move(options)));
+    LATHE_ASSIGN_OR_RETURN(
+        passes::PassManager manager,
+        passes::PassManager::Build(std::move(parsed), Registry(), *self.model, std::move(options)));
     auto ran = manager.Run();
     if (ran.ok() || self.path.empty()) return ran;
     return WithContext(ran.status(), ErrorContext::kFile, self.path);
@@ -102,8 +102,9 @@ void AddDescriptors(nb::module_& module) {
 
 void AddReports(nb::module_& module) {
   nb::class_<Remark>(module, "Remark", "What a pass did or did not do to a node, and why.")
-      .def_prop_ro("kind", [](const Remark& self) { return KindText(self.kind); },
-                   "\"applied\", \"missed\", \"failed\" or \"note\".")
+      .def_prop_ro(
+          "kind", [](const Remark& self) { return KindText(self.kind); },
+          "\"applied\", \"missed\", \"failed\" or \"note\".")
       .def_ro("pass_name", &Remark::pass)
       .def_ro("node", &Remark::node)
       .def_ro("message", &Remark::message)
@@ -117,13 +118,14 @@ void AddReports(nb::module_& module) {
       .def_ro("changed", &passes::PassReport::changed)
       .def_ro("seconds", &passes::PassReport::seconds)
       .def_ro("remarks", &passes::PassReport::remarks)
-      .def_prop_ro("statistics",
-                   [](const passes::PassReport& self) {
-                     nb::dict counts;
-                     for (const auto& [name, count] : self.statistics) counts[name.c_str()] = count;
-                     return counts;
-                   },
-                   nb::sig("def statistics(self) -> dict[str, int]"));
+      .def_prop_ro(
+          "statistics",
+          [](const passes::PassReport& self) {
+            nb::dict counts;
+            for (const auto& [name, count] : self.statistics) counts[name.c_str()] = count;
+            return counts;
+          },
+          nb::sig("def statistics(self) -> dict[str, int]"));
   nb::class_<passes::PipelineReport>(module, "PipelineReport", "A run of a pipeline.")
       .def_ro("changed", &passes::PipelineReport::changed)
       .def_ro("passes", &passes::PipelineReport::passes);
@@ -150,10 +152,11 @@ void AddPasses(nb::module_& module) {
         return all;
       },
       "Every named pipeline, by name.");
-  module.def("opt", &RunOnModel, nb::arg("model"), nb::arg("passes"), nb::kw_only(),
-             nb::arg("assume") = std::vector<std::string>(), nb::arg("verify_each") = false,
-             "Runs a pipeline, written as for 'lathe opt --passes', on the model, which it changes. "
-             "When it fails the model is as the failing pass left it.");
+  module.def(
+      "opt", &RunOnModel, nb::arg("model"), nb::arg("passes"), nb::kw_only(),
+      nb::arg("assume") = std::vector<std::string>(), nb::arg("verify_each") = false,
+      "Runs a pipeline, written as for 'lathe opt --passes', on the model, which it changes. "
+      "When it fails the model is as the failing pass left it.");
 }
 
 }  // namespace lathe::python

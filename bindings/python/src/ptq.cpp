@@ -63,8 +63,7 @@ Config CreateConfig(nb::handle model, nb::handle cfg, int64_t batch_num,
                      .activation_offset = activation_offset};
   Config config = Call().Run([&]() -> StatusOr<Config> {
     LATHE_ASSIGN_OR_RETURN(const flows::LoadedModel loaded, argument.LoadFloat());
-    LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
-                           flows::ChooseConfig(*loaded.model, request));
+    LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen, flows::ChooseConfig(*loaded.model, request));
     Config result;
     LATHE_ASSIGN_OR_RETURN(result.json, backends::WritePtqJson(chosen.config));
     for (const quant::PtqLayerConfig& layer : chosen.config.layers) {
@@ -81,8 +80,8 @@ Config CreateConfig(nb::handle model, nb::handle cfg, int64_t batch_num,
   return config;
 }
 
-Record Balance(nb::handle model, nb::handle data, nb::handle config, int threads,
-               nb::object shapes, nb::object progress) {
+Record Balance(nb::handle model, nb::handle data, nb::handle config, int threads, nb::object shapes,
+               nb::object progress) {
   Call call;
   const ModelArgument argument(model);
   const DataArgument batches(call, data);
@@ -118,18 +117,16 @@ Calibration Calibrate(nb::handle model, nb::handle data, nb::handle config, nb::
   const Control control(call, {threads, std::move(shapes), std::move(progress), max_memory});
   Calibration result = call.Run([&]() -> StatusOr<Calibration> {
     LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, argument.LoadFloat());
-    LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen,
-                           flows::ChooseConfig(*loaded.model, request));
+    LATHE_ASSIGN_OR_RETURN(flows::ChosenConfig chosen, flows::ChooseConfig(*loaded.model, request));
     LATHE_ASSIGN_OR_RETURN(const auto source, batches.Open(*loaded.model, control.get()));
     flows::RunControl limited = control.get();
     LATHE_ASSIGN_OR_RETURN(
         limited.observers_per_pass,
         flows::PlanObserversPerPass(*loaded.model, chosen.settings, *source, limited, nullptr));
     const auto engine = runtime::MakeOpenVinoEngine();
-    LATHE_ASSIGN_OR_RETURN(
-        flows::CalibratedModel calibrated,
-        flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine, *source, limited,
-                              factors ? &*factors : nullptr));
+    LATHE_ASSIGN_OR_RETURN(flows::CalibratedModel calibrated,
+                           flows::CalibrateModel(std::move(loaded.model), chosen.settings, *engine,
+                                                 *source, limited, factors ? &*factors : nullptr));
     Calibration done;
     LATHE_ASSIGN_OR_RETURN(done.modified.model,
                            flows::MakeModifiedModel(calibrated, chosen.settings));
@@ -155,8 +152,7 @@ std::vector<std::string> Save(nb::handle modified, nb::handle record, nb::handle
     Check(InvalidInput("emit is {}: give 'both', 'deploy', 'fake-quant' or 'qdq'", Quoted(emit)));
   }
   const auto in_record = [&](const Status& status) {
-    return factors.path.empty() ? status
-                                : WithContext(status, ErrorContext::kFile, factors.path);
+    return factors.path.empty() ? status : WithContext(status, ErrorContext::kFile, factors.path);
   };
   return Call().Run([&]() -> StatusOr<std::vector<std::string>> {
     LATHE_ASSIGN_OR_RETURN(auto model, argument.LoadModified());
@@ -287,8 +283,7 @@ flows::ConfigRequest ConfigArgument(nb::handle config, nb::handle cfg) {
   if (nb::isinstance<Config>(config)) {
     request.json_text = nb::cast<const Config&>(config).json;
   } else if (nb::isinstance<nb::dict>(config)) {
-    request.json_text =
-        nb::cast<std::string>(nb::module_::import_("json").attr("dumps")(config));
+    request.json_text = nb::cast<std::string>(nb::module_::import_("json").attr("dumps")(config));
   } else {
     request.json_path = PathOf(config);
   }
@@ -297,33 +292,33 @@ flows::ConfigRequest ConfigArgument(nb::handle config, nb::handle cfg) {
 
 void AddPtq(nb::module_& module) {
   AddResults(module);
-  module.def("create_config", &CreateConfig, nb::arg("model"), nb::kw_only(),
-             nb::arg("cfg") = nb::none(), nb::arg("batch_num") = 1,
-             nb::arg("skip_layers") = std::vector<std::string>(),
-             nb::arg("activation_offset") = true,
-             nb::sig("def create_config(model: lathe._types.ModelLike, *, cfg: "
-                     "lathe._types.PathLike | None = None, batch_num: int = 1, skip_layers: "
-                     "collections.abc.Sequence[str] = (), activation_offset: bool = True) -> "
-                     "Config"),
-             "The configuration of a float model: from a simplified one (cfg), or from the options.");
-  module.def("balance", &Balance, nb::arg("model"), nb::arg("data"), nb::arg("config"),
-             nb::kw_only(), nb::arg("threads") = 0, nb::arg("shapes") = nb::none(),
-             nb::arg("progress") = nb::none(),
-             nb::sig("def balance(model: lathe._types.ModelLike, data: lathe._types.Data, config: "
-                     "lathe._types.ConfigLike, *, threads: int = 0, shapes: lathe._types.Shapes | "
-                     "None = None, progress: lathe._types.Progress = None) -> Record"),
-             "Balance factors of the layers that ask for them (dmq_balancer_param), measured on the "
-             "first batch.");
-  module.def("calibrate", &Calibrate, nb::arg("model"), nb::arg("data"), nb::arg("config"),
-             nb::kw_only(), nb::arg("balance") = nb::none(), nb::arg("threads") = 0,
-             nb::arg("shapes") = nb::none(), nb::arg("max_memory") = 0,
-             nb::arg("progress") = nb::none(),
-             nb::sig("def calibrate(model: lathe._types.ModelLike, data: lathe._types.Data, config: "
-                     "lathe._types.ConfigLike, *, balance: lathe._types.RecordLike | None = None, "
-                     "threads: int = 0, shapes: lathe._types.Shapes | None = None, max_memory: int "
-                     "= 0, progress: lathe._types.Progress = None) -> Calibration"),
-             "Finds the factors of each layer on the first batch_num batches. max_memory: in bytes; more "
-             "passes over the data if need be.");
+  module.def(
+      "create_config", &CreateConfig, nb::arg("model"), nb::kw_only(), nb::arg("cfg") = nb::none(),
+      nb::arg("batch_num") = 1, nb::arg("skip_layers") = std::vector<std::string>(),
+      nb::arg("activation_offset") = true,
+      nb::sig("def create_config(model: lathe._types.ModelLike, *, cfg: "
+              "lathe._types.PathLike | None = None, batch_num: int = 1, skip_layers: "
+              "collections.abc.Sequence[str] = (), activation_offset: bool = True) -> "
+              "Config"),
+      "The configuration of a float model: from a simplified one (cfg), or from the options.");
+  module.def(
+      "balance", &Balance, nb::arg("model"), nb::arg("data"), nb::arg("config"), nb::kw_only(),
+      nb::arg("threads") = 0, nb::arg("shapes") = nb::none(), nb::arg("progress") = nb::none(),
+      nb::sig("def balance(model: lathe._types.ModelLike, data: lathe._types.Data, config: "
+              "lathe._types.ConfigLike, *, threads: int = 0, shapes: lathe._types.Shapes | "
+              "None = None, progress: lathe._types.Progress = None) -> Record"),
+      "Balance factors of the layers that ask for them (dmq_balancer_param), measured on the "
+      "first batch.");
+  module.def(
+      "calibrate", &Calibrate, nb::arg("model"), nb::arg("data"), nb::arg("config"), nb::kw_only(),
+      nb::arg("balance") = nb::none(), nb::arg("threads") = 0, nb::arg("shapes") = nb::none(),
+      nb::arg("max_memory") = 0, nb::arg("progress") = nb::none(),
+      nb::sig("def calibrate(model: lathe._types.ModelLike, data: lathe._types.Data, config: "
+              "lathe._types.ConfigLike, *, balance: lathe._types.RecordLike | None = None, "
+              "threads: int = 0, shapes: lathe._types.Shapes | None = None, max_memory: int "
+              "= 0, progress: lathe._types.Progress = None) -> Calibration"),
+      "Finds the factors of each layer on the first batch_num batches. max_memory: in bytes; more "
+      "passes over the data if need be.");
   module.def("save", &Save, nb::arg("modified"), nb::arg("record"), nb::arg("output"),
              nb::kw_only(), nb::arg("emit") = "both",
              nb::sig("def save(modified: lathe._types.ModelLike, record: lathe._types.RecordLike, "
@@ -336,10 +331,9 @@ void AddPtq(nb::module_& module) {
          std::vector<std::string> skip_layers, std::string effort, nb::handle eval_data,
          nb::handle labels, int threads, nb::object shapes, uint64_t max_memory,
          nb::object progress) {
-        return Quantize(
-            model, data, output,
-            {config, cfg, std::move(skip_layers), std::move(effort), eval_data, labels},
-            {threads, std::move(shapes), std::move(progress), max_memory});
+        return Quantize(model, data, output,
+                        {config, cfg, std::move(skip_layers), std::move(effort), eval_data, labels},
+                        {threads, std::move(shapes), std::move(progress), max_memory});
       },
       nb::arg("model"), nb::arg("data"), nb::arg("output"), nb::kw_only(),
       nb::arg("config") = nb::none(), nb::arg("cfg") = nb::none(),
@@ -354,7 +348,8 @@ void AddPtq(nb::module_& module) {
               "lathe._types.Shapes | None = None, max_memory: int = 0, progress: "
               "lathe._types.Progress = None) -> QuantizeSummary"),
       "The main job: writes output_deploy_model.onnx, output_fake_quant_model.onnx, "
-      "output_record.txt and output_config.json, all or none. effort: \"default\" or \"high\". With "
+      "output_record.txt and output_config.json, all or none. effort: \"default\" or \"high\". "
+      "With "
       "labels, one class number a sample of eval_data (or of data), accuracy is measured. "
       "max_memory: in bytes; more passes over the data if need be.");
 }

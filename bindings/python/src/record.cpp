@@ -66,9 +66,9 @@ void AddRecord(nb::module_& module) {
             Check(WriteFileAtomically(PathOf(path), backends::WriteRecord(self.record)));
           },
           nb::arg("path"), nb::sig("def save(self, path: str | os.PathLike[str]) -> None"))
-      .def_prop_ro("text",
-                   [](const Record& self) { return backends::WriteRecord(self.record); },
-                   "What the file holds.")
+      .def_prop_ro(
+          "text", [](const Record& self) { return backends::WriteRecord(self.record); },
+          "What the file holds.")
       .def_prop_ro("layers",
                    [](const Record& self) {
                      std::vector<std::string> names;

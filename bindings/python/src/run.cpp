@@ -30,8 +30,7 @@ class Session {
     const Control control(call, {threads, std::move(shapes), nb::bool_(false)});
     call.Run([&]() -> StatusOr<bool> {
       LATHE_ASSIGN_OR_RETURN(model_, argument.Load());
-      LATHE_ASSIGN_OR_RETURN(inputs_,
-                             ir::InputSpecs(model_->graph(), control.get().input_shapes));
+      LATHE_ASSIGN_OR_RETURN(inputs_, ir::InputSpecs(model_->graph(), control.get().input_shapes));
       engine_ = runtime::MakeEngine(
           {.isa = {}, .note = [this](const std::string& note) { notes_.push_back(note); }});
       eval::CompileOptions options;
@@ -60,14 +59,13 @@ class Session {
   nb::dict Run(nb::handle inputs) {
     const std::vector<ir::Tensor> tensors = ToBatch(inputs, inputs_);
     std::vector<std::string> notes;
-    const std::vector<ir::Tensor> results =
-        Call().Run([&]() -> StatusOr<std::vector<ir::Tensor>> {
-          const std::lock_guard lock(mutex_);
-          auto ran = compiled_->Run(tensors);
-          notes = std::exchange(notes_, {});
-          if (!ran.ok()) return InFile(ran.status(), path_);
-          return ran;
-        });
+    const std::vector<ir::Tensor> results = Call().Run([&]() -> StatusOr<std::vector<ir::Tensor>> {
+      const std::lock_guard lock(mutex_);
+      auto ran = compiled_->Run(tensors);
+      notes = std::exchange(notes_, {});
+      if (!ran.ok()) return InFile(ran.status(), path_);
+      return ran;
+    });
     Log(notes);
     nb::dict named;
     for (size_t i = 0; i < results.size(); ++i) {
@@ -117,20 +115,23 @@ std::vector<flows::LayerDifference> Compare(nb::handle a, nb::handle b, nb::hand
 }  // namespace
 
 void AddRun(nb::module_& module) {
-  nb::class_<Session>(module, "Session",
-                      "A model compiled for this CPU: float, fake-quant and deploy models, the last "
-                      "to the bit.")
-      .def(nb::init<nb::handle, int, nb::object>(), nb::arg("model"), nb::kw_only(),
-           nb::arg("threads") = 0, nb::arg("shapes") = nb::none(),
-           nb::sig("def __init__(self, model: lathe._types.ModelLike, *, threads: int = 0, shapes: "
-                   "lathe._types.Shapes | None = None) -> None"),
-           "threads 0: as many as the machine has. shapes: of inputs with free dimensions, by name.")
+  nb::class_<Session>(
+      module, "Session",
+      "A model compiled for this CPU: float, fake-quant and deploy models, the last "
+      "to the bit.")
+      .def(
+          nb::init<nb::handle, int, nb::object>(), nb::arg("model"), nb::kw_only(),
+          nb::arg("threads") = 0, nb::arg("shapes") = nb::none(),
+          nb::sig("def __init__(self, model: lathe._types.ModelLike, *, threads: int = 0, shapes: "
+                  "lathe._types.Shapes | None = None) -> None"),
+          "threads 0: as many as the machine has. shapes: of inputs with free dimensions, by name.")
       .def_prop_ro("inputs", &Session::inputs, "The names of the inputs, in order.")
       .def_prop_ro("outputs", &Session::outputs, "The names of the outputs, in order.")
-      .def("run", &Session::Run, nb::arg("inputs"),
-           nb::sig("def run(self, inputs: lathe._types.Batch) -> dict[str, numpy.ndarray]"),
-           "Runs the model once. Arrays are read where they are, and must not change meanwhile; the "
-           "results are read-only arrays that nobody else writes.");
+      .def(
+          "run", &Session::Run, nb::arg("inputs"),
+          nb::sig("def run(self, inputs: lathe._types.Batch) -> dict[str, numpy.ndarray]"),
+          "Runs the model once. Arrays are read where they are, and must not change meanwhile; the "
+          "results are read-only arrays that nobody else writes.");
   nb::class_<flows::LayerDifference>(module, "LayerDifference",
                                      "How much a layer's result differs between two models.")
       .def_ro("layer", &flows::LayerDifference::layer)

@@ -124,8 +124,8 @@ void AddWeightCalibration(nb::module_& module) {
                      "lathe._types.ConfigLike) -> str | None"),
              "The first layer of a configuration that has dmq_balancer_param.");
   module.def(
-      "_check_output_name",
-      [](const std::string& path) { Check(flows::CheckOutputName(path)); }, nb::arg("path"),
+      "_check_output_name", [](const std::string& path) { Check(flows::CheckOutputName(path)); },
+      nb::arg("path"),
       "Raises lathe.Error when the reference would not write a file of this name.");
   module.def(
       "_output_paths",
