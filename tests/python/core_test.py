@@ -19,7 +19,7 @@ import ml_dtypes
 import nets
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 import lathe
 
@@ -126,6 +126,45 @@ class Models(Case):
         self.assertEqual((self.folder / "opt.onnx").read_bytes(), clone.to_bytes())
 
 
+class LayerNames(Case):
+    """Marks as lathe.amct_pytorch leaves them in exported graphs (name_layers.h)."""
+
+    def names(self, *chains):
+        """Each chain is a mark's path and type, then operators. Returns the names of the nodes that are left."""
+        nodes, value = [], "x"
+        for path, kind, *operators in chains:
+            nodes.append(helper.make_node("Layer", [value], [f"m{len(nodes)}"], f"mark{len(nodes) + 1}",
+                                          domain="lathe.torch", type=kind))  # fmt: skip
+            # `name` of make_node is the node's own.
+            nodes[-1].attribute.append(helper.make_attribute("name", path))
+            value = nodes[-1].output[0]
+            for operator in operators:
+                nodes.append(helper.make_node(operator, [value], [f"v{len(nodes)}"], f"/node{len(nodes)}"))
+                value = nodes[-1].output[0]
+        graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("x", 1, ["N"])],
+                                  [helper.make_tensor_value_info(value, 1, None)])  # fmt: skip
+        opsets = [helper.make_opsetid("", 13), helper.make_opsetid("lathe.torch", 1)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(self.net))
+        model = lathe.load(self.net)
+        lathe._core._name_layers(model)
+        self.assertEqual(set(model.opsets), {"ai.onnx"})
+        return [each.name for each in model.nodes]
+
+    def test_names(self):
+        self.assertEqual(self.names(("conv", "Conv2d", "Conv"), ("act", "ReLU", "Relu")), ["conv", "act"])
+        self.assertEqual(self.names(("p", "AvgPool2d", "Pad", "AveragePool")), ["p_pad", "p"])
+        self.assertEqual(self.names(("l", "Linear", "Transpose", "MatMul", "Add")), ["l_transpose", "l", "/node3"])
+        self.assertEqual(self.names(("r", "LSTM", "Transpose", "LSTM")), ["/node1", "r"])
+        self.assertEqual(self.names(("c", "Conv1d", "Unsqueeze", "Conv", "Squeeze")), ["/node1", "c", "/node3"])
+        self.assertEqual(self.names(("c", "Conv2d", "Conv"), ("c", "Conv2d", "Conv")), ["c", "c1"])
+        # What is no such operator takes the name all the same, and a later module's node does not.
+        self.assertEqual(self.names(("s", "Softmax", "Exp"), ("t", "Softmax", "Softmax")), ["s", "t"])
+
+    def test_errors(self):
+        error = self.raises("node 'mark1': is a mark of a layer without its path and type", self.names, ("", "ReLU", "Relu"))
+        self.assertEqual(error.node, "mark1")
+
+
 class Passes(Case):
     def test_lists_are_the_drivers(self):
         told = json.loads(driver("passes", "--json"))
@@ -141,7 +180,7 @@ class Passes(Case):
                     lathe.opt, model, "fuse-conv-bm")  # fmt: skip
         with self.assertRaises(lathe.Error) as caught:
             lathe.opt(model, "lower-to-deploy")
-        self.assertIn("requires", str(caught.exception))
+        self.assertIn("needs the fact 'ascend-lowered'", str(caught.exception))
 
     def test_remarks_go_to_the_logger(self):
         with self.assertLogs("lathe", logging.DEBUG) as log:
@@ -193,6 +232,16 @@ class Quantisation(Case):
         for path in map(pathlib.Path, written):
             self.assertEqual(path.read_bytes(), (self.folder / "driver" / path.name).read_bytes())
         self.assertEqual(len(lathe.save(found.modified, found.record, self.folder / "qdq/net", emit="qdq")), 1)
+
+    def test_images(self):
+        for i in range(6):
+            nets.write_png(self.folder / f"images/{i}.png", 8, 8, i)
+        images = lathe.Images(self.folder / "images", mean=(128, 128, 128), std=(64, 64, 64), batch=2)
+        summary = lathe.quantize(self.net, images, self.folder / "net", progress=False)
+        driver("quantize", self.net, "--images", self.folder / "images", "--mean", 128, "--std", 64, "--batch", 2, "-o",
+               self.folder / "driver/net")  # fmt: skip
+        wanted = (self.folder / "driver/net_record.txt").read_bytes()
+        self.assertEqual(pathlib.Path(summary.paths.record).read_bytes(), wanted)
 
     def test_balance(self):
         cfg = self.folder / "quant.cfg"
@@ -263,7 +312,7 @@ class Quantisation(Case):
             def __getitem__(self, i):
                 raise ValueError(f"no batch {i}")
 
-        with self.assertRaisesRegex(ValueError, "no batch"):
+        with self.assertRaisesRegex(ValueError, "no batch 0"):
             lathe.quantize(self.net, Broken(), self.folder / "x", progress=False)
 
         def stop(stage, done, total):

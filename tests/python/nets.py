@@ -1,4 +1,7 @@
 """Small networks for the tests of the Python package."""
+import struct
+import zlib
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -53,6 +56,19 @@ def identity(dtype):
 def batches(count):
     random = np.random.default_rng(11)
     return [random.normal(0, 1, (4, 3, 8, 8)).astype(np.float32) for _ in range(count)]
+
+
+def write_png(path, width, height, seed):
+    """A picture of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width * 3), np.uint8)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def reference(path, batch):

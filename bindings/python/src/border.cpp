@@ -44,13 +44,15 @@ void TranslateErrors() { nb::register_exception_translator(Translate); }
 
 Status Call::CallPython(const std::function<void()>& code) {
   const nb::gil_scoped_acquire acquired;
-  try {
-    code();
-    return OkStatus();
-  } catch (...) {
-    if (!raised_) raised_ = std::current_exception();
-    return absl::CancelledError("Python code that Lathe called has raised an exception");
+  if (!raised_) {
+    try {
+      code();
+      return OkStatus();
+    } catch (...) {
+      raised_ = std::current_exception();
+    }
   }
+  return absl::CancelledError("Python code that Lathe called has raised an exception");
 }
 
 bool Call::Interrupted() {

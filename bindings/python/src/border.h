@@ -58,11 +58,11 @@ class Call {
     return ValueOf(std::move(result));
   }
 
-  // Runs Python code, which may raise, from inside the work. The first exception is kept, and the
-  // status is Cancelled.
+  // Runs Python code, which may raise, from inside the work. Once it has raised, the status is
+  // Cancelled, and no more code is run.
   Status CallPython(const std::function<void()>& code);
 
-  // True once Ctrl-C was pressed, or another signal's handler raised: polled by flows.
+  // True once Ctrl-C was pressed or Python code has raised: polled by flows.
   bool Interrupted();
 
  private:

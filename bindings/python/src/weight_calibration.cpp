@@ -2,9 +2,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "lathe/bindings/python/src/batches.h"
 #include "lathe/bindings/python/src/border.h"
@@ -53,6 +55,9 @@ class WeightCalibration {
   int64_t batch_num() const { return settings_.batch_num; }
 
   Record record() const { return {weights_->record, ""}; }
+
+  // Layers whose weights cannot be quantised.
+  const std::vector<passes::LeftFloat>& left_float() const { return weights_->report.left_float; }
 
   // The modified model, as far as it is known.
   Model Modified() const {
@@ -114,6 +119,7 @@ void AddWeightCalibration(nb::module_& module) {
                    "None"))
       .def_prop_ro("batch_num", &WeightCalibration::batch_num)
       .def_prop_ro("record", &WeightCalibration::record)
+      .def_prop_ro("left_float", &WeightCalibration::left_float)
       .def("modified", &WeightCalibration::Modified)
       .def("finish", &WeightCalibration::Finish, nb::arg("data"), nb::kw_only(),
            nb::arg("threads") = 0, nb::arg("progress") = nb::none(),

@@ -138,6 +138,9 @@ def quantize_model(
         _write_empty(record_file)
     example = [tuple(tensor.detach().cpu().numpy() for tensor in tensors_of(data))]
     weights = _core._WeightCalibration(graph, example, config_file, balance)
+    for each in weights.left_float:
+        what = f"the weights cannot be quantised: {each.reason}"
+        raise Error(f"{function}: layer '{each.layer}': {what}", what, node=each.layer)
     weights.modified().save(modfied_onnx_file)
     weights.record.save(record_file)
 
