@@ -27,7 +27,6 @@ from ._core import (
     Remark,
     Session,
     ValueInfo,
-    __version__,
     auto_calibrate,
     balance,
     calibrate,
@@ -42,6 +41,7 @@ from ._core import (
     quantize,
     save,
 )
+from ._core import _version as __version__
 from ._errors import Error
 from ._run import run
 

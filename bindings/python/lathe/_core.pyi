@@ -8,6 +8,8 @@ import numpy.typing
 import lathe._types
 
 
+_version: str = '0.1.0'
+
 class ValueInfo:
     """A value of a graph: its name and what is known of it."""
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from numpy.typing import ArrayLike
 
@@ -21,7 +21,17 @@ ConfigLike = Union[PathLike, Mapping[str, Any], "Config"]
 Shapes = Mapping[str, Sequence[int]]
 #: What one run is fed: arrays by input, arrays in the order of the inputs, or the array of the only input.
 Batch = Union[Mapping[str, ArrayLike], Sequence[ArrayLike], ArrayLike]
+
+
+class Batches(Protocol):
+    """A sequence of batches; a list is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Batch: ...
+
+
 #: Files as the driver's -d takes them, a folder of images, one array, or a sequence of batches.
-Data = Union[PathLike, Sequence[PathLike], "Images", Sequence[Batch], ArrayLike]
+Data = Union[PathLike, Sequence[PathLike], "Images", Batches, ArrayLike]
 #: None: bars of tqdm where it is installed. Else whether to show any, or who is told of stage, done and total.
 Progress = Union[None, bool, Callable[[str, int, int], None]]

@@ -12,7 +12,7 @@
 
 NB_MODULE(_core, module) {
   namespace python = lathe::python;
-  module.attr("__version__") = LATHE_VERSION;
+  module.attr("_version") = LATHE_VERSION;
   python::TranslateErrors();
   python::AddModel(module);
   python::AddNameLayers(module);
