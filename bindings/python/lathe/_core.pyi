@@ -426,6 +426,26 @@ class Calibration:
     @property
     def left_float(self) -> list[LeftFloat]: ...
 
+def create_config(model: lathe._types.ModelLike, *, cfg: lathe._types.PathLike | None = None, batch_num: int = 1, skip_layers: Sequence[str] = (), activation_offset: bool = True) -> Config:
+    """
+    The configuration of a float model: from a simplified one (cfg), or from the options.
+    """
+
+def balance(model: lathe._types.ModelLike, data: lathe._types.Data, config: lathe._types.ConfigLike, *, threads: int = 0, shapes: lathe._types.Shapes | None = None, progress: lathe._types.Progress = None) -> Record:
+    """
+    Balance factors of the layers that ask for them (dmq_balancer_param), measured on the first batch.
+    """
+
+def calibrate(model: lathe._types.ModelLike, data: lathe._types.Data, config: lathe._types.ConfigLike, *, balance: lathe._types.RecordLike | None = None, threads: int = 0, shapes: lathe._types.Shapes | None = None, max_memory: int = 0, progress: lathe._types.Progress = None) -> Calibration:
+    """
+    Finds the factors of each layer on the first batch_num batches. max_memory: in bytes; more passes over the data if need be.
+    """
+
+def save(modified: lathe._types.ModelLike, record: lathe._types.RecordLike, output: lathe._types.PathLike, *, emit: str = 'both') -> list[str]:
+    """
+    Writes the deploy and the fake-quant model of a calibrated one, all or none; emit: "both", "deploy", "fake-quant" or "qdq". Returns what was written.
+    """
+
 class OutputPaths:
     """Where results stand."""
 
@@ -484,26 +504,6 @@ class QuantizeSummary:
 
     @property
     def accuracy(self) -> Accuracy | None: ...
-
-def create_config(model: lathe._types.ModelLike, *, cfg: lathe._types.PathLike | None = None, batch_num: int = 1, skip_layers: Sequence[str] = (), activation_offset: bool = True) -> Config:
-    """
-    The configuration of a float model: from a simplified one (cfg), or from the options.
-    """
-
-def balance(model: lathe._types.ModelLike, data: lathe._types.Data, config: lathe._types.ConfigLike, *, threads: int = 0, shapes: lathe._types.Shapes | None = None, progress: lathe._types.Progress = None) -> Record:
-    """
-    Balance factors of the layers that ask for them (dmq_balancer_param), measured on the first batch.
-    """
-
-def calibrate(model: lathe._types.ModelLike, data: lathe._types.Data, config: lathe._types.ConfigLike, *, balance: lathe._types.RecordLike | None = None, threads: int = 0, shapes: lathe._types.Shapes | None = None, max_memory: int = 0, progress: lathe._types.Progress = None) -> Calibration:
-    """
-    Finds the factors of each layer on the first batch_num batches. max_memory: in bytes; more passes over the data if need be.
-    """
-
-def save(modified: lathe._types.ModelLike, record: lathe._types.RecordLike, output: lathe._types.PathLike, *, emit: str = 'both') -> list[str]:
-    """
-    Writes the deploy and the fake-quant model of a calibrated one, all or none; emit: "both", "deploy", "fake-quant" or "qdq". Returns what was written.
-    """
 
 def quantize(model: lathe._types.ModelLike, data: lathe._types.Data, output: lathe._types.PathLike, *, config: lathe._types.ConfigLike | None = None, cfg: lathe._types.PathLike | None = None, skip_layers: Sequence[str] = (), effort: str = 'default', eval_data: lathe._types.Data | None = None, labels: numpy.typing.ArrayLike | None = None, threads: int = 0, shapes: lathe._types.Shapes | None = None, max_memory: int = 0, progress: lathe._types.Progress = None) -> QuantizeSummary:
     """

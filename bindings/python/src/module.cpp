@@ -21,6 +21,7 @@ NB_MODULE(_core, module) {
   python::AddRun(module);
   python::AddRecord(module);
   python::AddPtq(module);
+  python::AddQuantize(module);
   python::AddWeightCalibration(module);
   python::AddAutoCalibrate(module);
 }
