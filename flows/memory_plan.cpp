@@ -41,14 +41,16 @@ uint64_t WithSlack(std::span<const Part> parts) {
   return WithSlack(sum);
 }
 
-uint64_t ConstantBytes(const ir::Use* use) {
-  if (use == nullptr || use->value() == nullptr) return 0;
-  const ir::Tensor tensor = use->value()->ConstantTensor();
+uint64_t ConstantBytes(const ir::Value* value) {
+  if (value == nullptr) return 0;
+  const ir::Tensor tensor = value->ConstantTensor();
   return tensor ? tensor.byte_size() : 0;
 }
 
 struct Weights {
   uint64_t bytes = 0;
+  // Of these, what matrix products read.
+  uint64_t matrices = 0;
   // The name of the largest.
   std::string largest;
 };
@@ -67,6 +69,9 @@ Weights CountWeights(const ir::Model& model) {
       if (value->tensor()) count(value->tensor(), value->name_text());
     }
     for (const ir::Node& node : graph->nodes()) {
+      if (node.Is("MatMul") || node.Is("Gemm")) {
+        weights.matrices += ConstantBytes(node.input(1));
+      }
       const ir::Tensor* tensor = node.Is("Constant") ? node.TensorAttribute("value") : nullptr;
       if (tensor != nullptr) count(*tensor, node.display_name());
     }
@@ -163,9 +168,10 @@ uint64_t RoundingBytes(std::span<const passes::QuantLayer> layers,
   for (const passes::QuantLayer& layer : layers) {
     const auto chosen = std::ranges::find(settings.layers, layer.name, &quant::LayerSettings::name);
     if (!chosen->ada) continue;
-    most = std::max(most, 2 * ValueBytes(*layer.activation->value()).value_or(0) +
-                              3 * ValueBytes(*layer.result()).value_or(0) +
-                              10 * ConstantBytes(layer.weight));
+    most = std::max(
+        most, 2 * ValueBytes(*layer.activation->value()).value_or(0) +
+                  3 * ValueBytes(*layer.result()).value_or(0) +
+                  10 * ConstantBytes(layer.weight == nullptr ? nullptr : layer.weight->value()));
   }
   return most;
 }
@@ -223,11 +229,12 @@ StatusOr<size_t> PlanObserversPerPass(const ir::Model& model, const quant::Quant
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
 
   // Rounded, or copied from the file; as the kernels want them; and with BatchNormalization folded
-  // in. The last is done by the runtime where the configuration does not.
-  const uint64_t copies = HasBatchNormalization(*fed) ? 3 : 2;
+  // in, or matrices turned and scaled. The runtime does so while it compiles.
+  const uint64_t copied =
+      HasBatchNormalization(*fed) ? 3 * weights.bytes : 2 * weights.bytes + weights.matrices;
   std::vector<Part> parts = {
       {"program and libraries", kProgram + kNode * nodes + kThread * threads},
-      {fmt::format("weights, '{}' the largest,", weights.largest), copies * weights.bytes},
+      {fmt::format("weights, '{}' the largest,", weights.largest), copied},
       {fmt::format("values alive at node '{}'", values.node), values.peak},
       {"batch", 2 * values.inputs},
   };
