@@ -134,7 +134,7 @@ class Behaviour(Case):
         self.assertGreater(steps, 20 * seconds)
 
     def test_ctrl_c_stops_between_batches(self):
-        data = [str(self.files(1)[0])] * 200000
+        data = [str(self.files(1)[0])] * 20000
         threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         begin = time.monotonic()
         with self.assertRaises(KeyboardInterrupt):

@@ -1,7 +1,8 @@
 """Where the tests find a Python that has torch, and the golden folder.
 
 torch is no package of the private environment. The Python is $LATHE_TORCH_PYTHON (a command), or else the first of
-this one and /usr/bin/python3 (Debian: python3-torch) that can import torch.
+this one and /usr/bin/python3 (Debian: python3-torch) that can import torch and is of this one's version, for which the
+extension module is built.
 """
 import functools
 import os
@@ -27,9 +28,10 @@ def skip_unless(condition, why):
 def command():
     given = os.environ.get("LATHE_TORCH_PYTHON")
     candidates = [shlex.split(given)] if given else [[sys.executable], ["/usr/bin/python3"]]
+    check = f"import sys, torch; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
     for candidate in candidates:
         try:
-            if subprocess.run([*candidate, "-c", "import torch"], capture_output=True).returncode == 0:
+            if subprocess.run([*candidate, "-c", check], capture_output=True).returncode == 0:
                 return candidate
         except OSError:
             continue
@@ -37,7 +39,8 @@ def command():
 
 
 def skip_without_torch():
-    skip_unless(command() is not None, "no Python has torch: install python3-torch, or set LATHE_TORCH_PYTHON")
+    version = ".".join(map(str, sys.version_info[:2]))
+    skip_unless(command(), f"no Python {version} has torch: install python3-torch, or set LATHE_TORCH_PYTHON")
 
 
 def run(script, *arguments):

@@ -139,11 +139,9 @@ DataArgument::DataArgument(Call& call, nb::handle data) : call_(call) {
   }
   const size_t count = nb::len(data);
   if (count == 0) Check(InvalidInput("there is no data: the sequence is empty"));
-  // All paths or none: what else a list of strings could be is an error of the data.
-  if (nb::isinstance<nb::list>(data) && IsPath(data[0])) {
-    for (const nb::handle path : nb::borrow<nb::list>(data)) {
-      files_.arguments.push_back(PathOf(path));
-    }
+  const bool listed = nb::isinstance<nb::list>(data) || nb::isinstance<nb::tuple>(data);
+  if (listed && IsPath(data[0])) {
+    for (const nb::handle path : data) files_.arguments.push_back(PathOf(path));
     return;
   }
   sequence_ = nb::borrow(data);
