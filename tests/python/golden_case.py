@@ -1,11 +1,14 @@
-"""The reference's flow on a golden case, in Python with torch; golden_test.py calls it and judges the files.
+"""The reference's flow on golden cases, in Python with torch; golden_test.py calls it and judges the files.
 
-    python golden_case.py WORK_FOLDER CASE_FOLDER
+    python golden_case.py WORK_FOLDER GOLDEN_FOLDER CASE...
+
+Each case has a folder in the work folder. What goes wrong is left there as error.txt.
 """
 import json
 import pathlib
 import shutil
 import sys
+import traceback
 
 import golden_nets
 import numpy as np
@@ -14,7 +17,7 @@ import torch
 import lathe.amct_pytorch as amct
 
 
-def main(work, case):
+def run(work, case):
     net = golden_nets.load(work)
     description = json.loads((work / "net.json").read_text())
     inputs, outputs = description["inputs"], description["outputs"]
@@ -24,7 +27,7 @@ def main(work, case):
         return tuple(torch.from_numpy(np.load(case / f"calib_{i}_in_{k}.npy")) for k in range(len(inputs)))
 
     count = len(list(case.glob("calib_*_in_0.npy")))
-    example = batch(0) if len(sys.argv) < 4 else tuple(tensor[: int(sys.argv[3])] for tensor in batch(0))
+    example = batch(0)
     names = {name: str(work / name) for name in ("config.json", "record.txt", "modified.onnx")}
     if (case / "quant.cfg").exists():
         amct.create_quant_config(names["config.json"], net, example, config_defination=str(case / "quant.cfg"))
@@ -45,4 +48,9 @@ def main(work, case):
     amct.save_model(str(case / "modified.onnx"), str(case / "record.txt"), str(work / "golden"))
 
 
-main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+for name in sys.argv[3:]:
+    folder = pathlib.Path(sys.argv[1]) / name
+    try:
+        run(folder, pathlib.Path(sys.argv[2]) / name)
+    except Exception:
+        (folder / "error.txt").write_text(traceback.format_exc())

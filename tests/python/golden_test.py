@@ -1,8 +1,8 @@
-"""A golden case of post-training quantisation through lathe.amct_pytorch, from a torch module to the saved models.
+"""The golden cases of post-training quantisation through lathe.amct_pytorch, from torch modules to the saved models.
 
-    python golden_test.py SOURCE_FOLDER WORK_FOLDER CASE
+    python golden_test.py SOURCE_FOLDER WORK_FOLDER
 
-The module is built from the case's float model. Without the golden folder or a Python that has torch (with_torch.py)
+The modules are built from the cases' float models. Without the golden folder or a Python that has torch (with_torch.py)
 the test ends with status 77: skipped.
 """
 import json
@@ -17,7 +17,7 @@ import onnx
 import with_torch
 from onnx import helper, numpy_helper
 
-SOURCE, WORK, CASE = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+SOURCE, WORK = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 HERE = pathlib.Path(__file__).parent
 GOLDEN = with_torch.shared(SOURCE) / "golden"
 
@@ -60,29 +60,40 @@ def describe(model, kind):
 
 
 class Golden(unittest.TestCase):
-    def same(self, kind, name, got, *limit):
-        command = [sys.executable, GOLDEN / "compare.py", kind, self.case / name, got, *limit]
+    @classmethod
+    def setUpClass(cls):
+        shutil.rmtree(WORK, ignore_errors=True)
+        cls.cases = sorted(path.name for path in GOLDEN.glob("ptq_*"))
+        for case in cls.cases:
+            (WORK / case).mkdir(parents=True)
+            description, constants = describe(onnx.load(GOLDEN / case / "original.onnx"), case.split("_")[1])
+            (WORK / case / "net.json").write_text(json.dumps(description))
+            np.savez(WORK / case / "net.npz", **constants)
+        done = with_torch.run(HERE / "golden_case.py", WORK, GOLDEN, *cls.cases)
+        assert done.returncode == 0, done.stderr
+
+    def same(self, case, kind, name, got, *limit):
+        command = [sys.executable, GOLDEN / "compare.py", kind, GOLDEN / case / name, WORK / case / got, *limit]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, f"{kind} {name}\n{done.stdout}{done.stderr}")
 
-    def test_case(self):
-        self.case = GOLDEN / CASE
-        shutil.rmtree(WORK, ignore_errors=True)
-        WORK.mkdir(parents=True)
-        description, constants = describe(onnx.load(self.case / "original.onnx"), CASE.split("_")[1])
-        (WORK / "net.json").write_text(json.dumps(description))
-        np.savez(WORK / "net.npz", **constants)
-        done = with_torch.run(HERE / "golden_case.py", WORK, self.case)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual((WORK / "config.json").read_bytes(), (self.case / "config.json").read_bytes())
-        if (self.case / "record_balance.txt").exists():
-            self.same("record", "record_balance.txt", WORK / "record_balance.txt")
-        self.same("model", "modified.onnx", WORK / "modified.onnx", 1e-6)
-        self.same("record", "record.txt", WORK / "record.txt")
-        # Scales that differ in their last bits are other dequant words, so deploy models are compared from one record.
-        self.same("model", "fake_quant_model.onnx", WORK / "net_fake_quant_model.onnx", 1e-4)
-        for name in ("deploy_model.onnx", "fake_quant_model.onnx"):
-            self.same("model", name, WORK / f"golden_{name}")
+    def test_cases(self):
+        self.assertGreaterEqual(len(self.cases), 20)
+        for case in self.cases:
+            with self.subTest(case):
+                error = WORK / case / "error.txt"
+                self.assertFalse(error.exists(), error.read_text() if error.exists() else "")
+                config = (GOLDEN / case / "config.json").read_bytes()
+                self.assertEqual((WORK / case / "config.json").read_bytes(), config)
+                if (GOLDEN / case / "record_balance.txt").exists():
+                    self.same(case, "record", "record_balance.txt", "record_balance.txt")
+                self.same(case, "model", "modified.onnx", "modified.onnx", 1e-6)
+                self.same(case, "record", "record.txt", "record.txt")
+                # Scales that differ in their last bits are other dequant words, so deploy models are compared from one
+                # record.
+                self.same(case, "model", "fake_quant_model.onnx", "net_fake_quant_model.onnx", 1e-4)
+                for name in ("deploy_model.onnx", "fake_quant_model.onnx"):
+                    self.same(case, "model", name, f"golden_{name}")
 
 
 if __name__ == "__main__":
