@@ -49,8 +49,6 @@ uint64_t ConstantBytes(const ir::Value* value) {
 
 struct Weights {
   uint64_t bytes = 0;
-  // Of these, what matrix products read.
-  uint64_t matrices = 0;
   // The name of the largest.
   std::string largest;
 };
@@ -69,9 +67,6 @@ Weights CountWeights(const ir::Model& model) {
       if (value->tensor()) count(value->tensor(), value->name_text());
     }
     for (const ir::Node& node : graph->nodes()) {
-      if (node.Is("MatMul") || node.Is("Gemm")) {
-        weights.matrices += ConstantBytes(node.input(1));
-      }
       const ir::Tensor* tensor = node.Is("Constant") ? node.TensorAttribute("value") : nullptr;
       if (tensor != nullptr) count(*tensor, node.display_name());
     }
@@ -228,10 +223,10 @@ StatusOr<size_t> PlanObserversPerPass(const ir::Model& model, const quant::Quant
       control.threads > 0 ? control.threads
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
 
-  // Rounded, or copied from the file; as the kernels want them; and with BatchNormalization folded
-  // in, or matrices turned and scaled. The runtime does so while it compiles.
+  // While networks are compiled: as read or folded, and as the kernels want them; one more with
+  // BatchNormalization folded in. While they are lowered: as in the file, rounded, and as integers.
   const uint64_t copied =
-      HasBatchNormalization(*fed) ? 3 * weights.bytes : 2 * weights.bytes + weights.matrices;
+      HasBatchNormalization(*fed) ? 3 * weights.bytes : 2 * weights.bytes + weights.bytes / 4;
   std::vector<Part> parts = {
       {"program and libraries", kProgram + kNode * nodes + kThread * threads},
       {fmt::format("weights, '{}' the largest,", weights.largest), copied},

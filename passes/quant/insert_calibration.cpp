@@ -81,7 +81,7 @@ void ObserveHidden(ir::Rewriter& rewriter, const QuantLayer& layer) {
   if (steps.name().empty()) {
     rewriter.Rename(steps, rewriter.model().UniqueValueName(prefix + ".steps"));
   }
-  const auto constant = [&](const std::string& suffix, std::vector<int64_t> values) {
+  const auto constant = [&](const std::string& suffix, const std::vector<int64_t>& values) {
     const auto count = static_cast<int64_t>(values.size());
     return &rewriter.CreateInitializer(graph, prefix + suffix, ir::Tensor::Of({count}, values));
   };
@@ -105,14 +105,13 @@ void ObserveHidden(ir::Rewriter& rewriter, const QuantLayer& layer) {
                                                FloatTensor(element, std::array{int64_t{1}}, zero)));
   }
   // Along the steps, and where there are two directions along these.
-  const auto see = [&](const std::string& suffix, std::vector<int64_t> from,
-                       std::vector<int64_t> to) {
+  const auto see = [&](const std::string& suffix, const std::vector<int64_t>& from,
+                       const std::vector<int64_t>& to) {
     std::vector<int64_t> axes = {0};
     if (from.size() > 1) axes.push_back(1);
-    ir::Value* part = insert(
-        "Slice", ".but_last" + suffix,
-        {&steps, constant(".first" + suffix, std::move(from)),
-         constant(".end" + suffix, std::move(to)), constant(".axis" + suffix, std::move(axes))});
+    ir::Value* part = insert("Slice", ".but_last" + suffix,
+                             {&steps, constant(".first" + suffix, from),
+                              constant(".end" + suffix, to), constant(".axis" + suffix, axes)});
     runs.push_back(insert("Reshape", ".later" + suffix, {part, flat}));
   };
   constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
