@@ -1,6 +1,10 @@
 # Everything Lathe is built on, found once. LATHE_DEPS_DIR is where scripts/setup put onnx and OpenVINO;
 # a distribution's own packages are found as well.
-set(LATHE_DEPS_DIR ${CMAKE_SOURCE_DIR}/build/deps CACHE PATH "Folder that scripts/setup filled")
+set(_lathe_deps_dir ${CMAKE_SOURCE_DIR}/build/deps)
+if(DEFINED ENV{LATHE_DEPS_DIR})
+  set(_lathe_deps_dir $ENV{LATHE_DEPS_DIR})
+endif()
+set(LATHE_DEPS_DIR ${_lathe_deps_dir} CACHE PATH "Folder that scripts/setup filled")
 list(APPEND CMAKE_PREFIX_PATH ${LATHE_DEPS_DIR}/onnx)
 file(GLOB _lathe_openvino_cmake ${LATHE_DEPS_DIR}/venv/lib/python3*/site-packages/openvino/cmake)
 list(APPEND CMAKE_PREFIX_PATH ${_lathe_openvino_cmake})

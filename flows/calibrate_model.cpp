@@ -52,12 +52,10 @@ Status CheckEnoughBatches(const quant::QuantSettings& settings,
   return OkStatus();
 }
 
-StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
-                                         const quant::QuantSettings& settings, eval::Engine& engine,
-                                         const frontends::BatchSource& data,
-                                         const RunControl& control, const BalanceRecord* balance) {
-  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings, data));
-  CalibratedModel result;
+StatusOr<CalibratedWeights> CalibrateWeights(
+    std::unique_ptr<ir::Model> model, const quant::QuantSettings& settings, eval::Engine& engine,
+    const frontends::BatchSource& data, const RunControl& control, const BalanceRecord* balance) {
+  CalibratedWeights result;
   LATHE_RETURN_IF_ERROR(
       RunPasses(*model, passes::FusionPipeline(settings.do_fusion, settings.skip_fusion_layers))
           .status());
@@ -67,43 +65,84 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
                                ? SelectBalance(*balance, settings, *model)
                                : MeasureBalance(*model, settings, engine, data, control));
   }
-  std::unique_ptr<ir::Model> observed = model->Clone();
-  quant::QuantSettings shared = settings;
+  result.observed = model->Clone();
+  result.settings = settings;
   passes::Resources resources;
-  resources.Provide(&shared);
+  resources.Provide(&result.settings);
   resources.Provide(&result.record);
   resources.Provide(&result.report);
   // Marks come from the settings: the record is still being filled.
   passes::Resources marking;
-  marking.Provide(&shared);
-  LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kMarkingPipeline, marking).status());
-  LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kBalancingPipeline, resources).status());
-  const std::unique_ptr<ir::Model> balanced = observed->Clone();
-  LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kCalibrationPipeline, resources).status());
+  marking.Provide(&result.settings);
+  ir::Model& observed = *result.observed;
+  LATHE_RETURN_IF_ERROR(RunPasses(observed, passes::kMarkingPipeline, marking).status());
+  LATHE_RETURN_IF_ERROR(RunPasses(observed, passes::kBalancingPipeline, resources).status());
+  const std::unique_ptr<ir::Model> balanced = observed.Clone();
+  LATHE_RETURN_IF_ERROR(RunPasses(observed, passes::kCalibrationPipeline, resources).status());
   // The runtime makes copies of its own: rounded weights would be another one.
-  LATHE_RETURN_IF_ERROR(SpillWeights(*observed));
-  LATHE_ASSIGN_OR_RETURN(
-      const std::vector<RoundedWeight> rounded,
-      AdaRoundModel(*observed, *balanced, *model, settings, result.record, engine, data, control));
-  LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kObservingPipeline, resources).status());
-  LATHE_RETURN_IF_ERROR(
-      Calibrate(*observed, shared, engine, data, control, result.record, result.report));
-  if (settings.joint_quant) {
-    LATHE_ASSIGN_OR_RETURN(result.notes, JoinLayers(*observed, settings.batch_num, engine, data,
-                                                    control, result.record));
-  }
-  if (result.record.entries.empty()) {
-    return WithContext(InvalidInput("no layer is left to quantise: {} ({})",
-                                    result.report.left_float.front().layer,
-                                    result.report.left_float.front().reason),
-                       ErrorContext::kHint, "check the calibration data");
-  }
-  SortEntries(result.record, settings);
-  // Layers that lost their entry stay as they were.
-  LATHE_RETURN_IF_ERROR(RunPasses(*model, passes::kBalancingPipeline, resources).status());
-  SetRoundedWeights(*model, rounded, result.record);
+  LATHE_RETURN_IF_ERROR(SpillWeights(observed));
+  LATHE_ASSIGN_OR_RETURN(result.rounded, AdaRoundModel(observed, *balanced, *model, settings,
+                                                       result.record, engine, data, control));
   result.fused = std::move(model);
   return result;
+}
+
+StatusOr<CalibratedModel> CalibrateActivations(CalibratedWeights weights, eval::Engine& engine,
+                                               const frontends::BatchSource& data,
+                                               const RunControl& control) {
+  quant::QuantSettings& settings = weights.settings;
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings, data));
+  passes::Resources resources;
+  resources.Provide(&settings);
+  resources.Provide(&weights.record);
+  resources.Provide(&weights.report);
+  ir::Model& observed = *weights.observed;
+  LATHE_RETURN_IF_ERROR(RunPasses(observed, passes::kObservingPipeline, resources).status());
+  LATHE_RETURN_IF_ERROR(
+      Calibrate(observed, settings, engine, data, control, weights.record, weights.report));
+  std::vector<std::string> notes;
+  if (settings.joint_quant) {
+    LATHE_ASSIGN_OR_RETURN(
+        notes, JoinLayers(observed, settings.batch_num, engine, data, control, weights.record));
+  }
+  if (weights.record.entries.empty()) {
+    const passes::LeftFloat& first = weights.report.left_float.front();
+    return WithContext(
+        InvalidInput("no layer is left to quantise: {} ({})", first.layer, first.reason),
+        ErrorContext::kHint, "check the calibration data");
+  }
+  SortEntries(weights.record, settings);
+  weights.observed.reset();
+  LATHE_ASSIGN_OR_RETURN(CalibratedModel result, ApplyWeights(weights));
+  result.notes = std::move(notes);
+  return result;
+}
+
+StatusOr<CalibratedModel> ApplyWeights(const CalibratedWeights& weights) {
+  CalibratedModel result;
+  result.fused = weights.fused->Clone();
+  result.record = weights.record;
+  result.report = weights.report;
+  quant::QuantSettings settings = weights.settings;
+  passes::Resources resources;
+  resources.Provide(&settings);
+  resources.Provide(&result.record);
+  resources.Provide(&result.report);
+  // Layers that lost their entry stay as they were.
+  LATHE_RETURN_IF_ERROR(RunPasses(*result.fused, passes::kBalancingPipeline, resources).status());
+  SetRoundedWeights(*result.fused, weights.rounded, result.record);
+  return result;
+}
+
+StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
+                                         const quant::QuantSettings& settings, eval::Engine& engine,
+                                         const frontends::BatchSource& data,
+                                         const RunControl& control, const BalanceRecord* balance) {
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings, data));
+  LATHE_ASSIGN_OR_RETURN(
+      CalibratedWeights weights,
+      CalibrateWeights(std::move(model), settings, engine, data, control, balance));
+  return CalibrateActivations(std::move(weights), engine, data, control);
 }
 
 StatusOr<std::unique_ptr<ir::Model>> MakeModifiedModel(const CalibratedModel& calibrated,

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "lathe/eval/engine.h"
+#include "lathe/flows/ada_round_model.h"
 #include "lathe/flows/balance_model.h"
 #include "lathe/flows/calibration.h"
 #include "lathe/flows/make_settings.h"
@@ -22,6 +25,20 @@ struct CalibratedModel {
   std::vector<std::string> notes;
 };
 
+// What is known before activations are looked at.
+struct CalibratedWeights {
+  // BatchNormalization folded, all weights float and unbalanced.
+  std::unique_ptr<ir::Model> fused;
+  // Where activations will be observed: the same, marked, balanced, with rounded weights.
+  std::unique_ptr<ir::Model> observed;
+  // Of the layers with ada_quantize.
+  std::vector<RoundedWeight> rounded;
+  quant::QuantSettings settings;
+  // Balance and weight factors.
+  quant::Record record;
+  passes::QuantReport report;
+};
+
 // Error: `data` has fewer than batch_num batches.
 Status CheckEnoughBatches(const quant::QuantSettings& settings, const frontends::BatchSource& data);
 
@@ -33,6 +50,21 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
                                          const frontends::BatchSource& data,
                                          const RunControl& control,
                                          const BalanceRecord* balance = nullptr);
+
+// The two halves of CalibrateModel. The first looks at the first batch of `data`, and only where a
+// layer has ada_quantize or, without `balance`, dmq_balancer_param.
+StatusOr<CalibratedWeights> CalibrateWeights(std::unique_ptr<ir::Model> model,
+                                             const quant::QuantSettings& settings,
+                                             eval::Engine& engine,
+                                             const frontends::BatchSource& data,
+                                             const RunControl& control,
+                                             const BalanceRecord* balance = nullptr);
+StatusOr<CalibratedModel> CalibrateActivations(CalibratedWeights weights, eval::Engine& engine,
+                                               const frontends::BatchSource& data,
+                                               const RunControl& control);
+
+// What stands between the two, for MakeModifiedModel: the record has no activation factors yet.
+StatusOr<CalibratedModel> ApplyWeights(const CalibratedWeights& weights);
 
 // The reference's modified model: fused, with the weights of the record's layers rounded to what
 // their integers stand for (ConvTranspose: as they are), and `op_data_type` on each quantised node.

@@ -44,11 +44,14 @@ Refusal RefusalOf(const passes::RecognizedForm& recognized) {
   return {};
 }
 
+Status InFile(Status status, const std::string& path) {
+  return path.empty() ? status : WithContext(std::move(status), ErrorContext::kFile, path);
+}
+
 Status Refuse(const passes::RecognizedForm& form, const std::string& path) {
   const Refusal refusal = RefusalOf(form);
   if (refusal.what.empty()) return OkStatus();
-  Status status =
-      WithContext(InvalidInput("the model {}", refusal.what), ErrorContext::kFile, path);
+  Status status = InFile(InvalidInput("the model {}", refusal.what), path);
   return WithContext(std::move(status), ErrorContext::kHint, refusal.hint);
 }
 
@@ -56,13 +59,13 @@ StatusOr<LoadedModel> Prepare(std::unique_ptr<ir::Model> model, const std::strin
   LoadedModel loaded;
   loaded.model = std::move(model);
   const auto prepared = RunPasses(*loaded.model, passes::kPreparePipeline);
-  if (!prepared.ok()) return WithContext(prepared.status(), ErrorContext::kFile, path);
+  if (!prepared.ok()) return InFile(prepared.status(), path);
 
   const int64_t opset = loaded.model->OpsetVersion("");
   const int64_t wanted = std::min(std::max(opset, kOldestEmittedOpset), kNewestEmittedOpset);
   if (opset != wanted) {
     auto converted = ConvertOpset(*loaded.model, wanted);
-    if (!converted.ok()) return WithContext(converted.status(), ErrorContext::kFile, path);
+    if (!converted.ok()) return InFile(converted.status(), path);
     loaded.model = *std::move(converted);
     loaded.notes.push_back(fmt::format("operator set {} was converted to {}", opset, wanted));
   }
@@ -73,6 +76,11 @@ StatusOr<LoadedModel> Prepare(std::unique_ptr<ir::Model> model, const std::strin
 
 StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) {
   LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  return PrepareModifiedModel(std::move(model), path);
+}
+
+StatusOr<std::unique_ptr<ir::Model>> PrepareModifiedModel(std::unique_ptr<ir::Model> model,
+                                                          const std::string& path) {
   const passes::RecognizedForm form = passes::RecognizeForm(*model);
   if (form.form != passes::ModelForm::kModified) LATHE_RETURN_IF_ERROR(Refuse(form, path));
   return model;
@@ -80,6 +88,10 @@ StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) 
 
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
   LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  return PrepareFloatModel(std::move(model), path);
+}
+
+StatusOr<LoadedModel> PrepareFloatModel(std::unique_ptr<ir::Model> model, const std::string& path) {
   LATHE_RETURN_IF_ERROR(Refuse(passes::RecognizeForm(*model), path));
   return Prepare(std::move(model), path);
 }

@@ -26,6 +26,8 @@ struct LoadedModel {
 // already (the hint names the command that fits); an operator that the conversion of the operator
 // set cannot express.
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path);
+// The same for a model that was read already; `path` is for messages and may be empty.
+StatusOr<LoadedModel> PrepareFloatModel(std::unique_ptr<ir::Model> model, const std::string& path);
 
 // The same of a model that may be a retrain model (passes/quant/insert_retrain.h), whose quantisers
 // are taken out.
@@ -50,5 +52,8 @@ StatusOr<LoadedQdqModel> LoadQdqModel(const std::string& path);
 // Reads a model for lowering: a modified model, or a fused float model. Errors: the model is
 // quantised in another form.
 StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path);
+// The same for a model that was read already; `path` is for messages and may be empty.
+StatusOr<std::unique_ptr<ir::Model>> PrepareModifiedModel(std::unique_ptr<ir::Model> model,
+                                                          const std::string& path);
 
 }  // namespace lathe::flows

@@ -16,6 +16,10 @@ StatusOr<quant::CreatedPtqConfig> CreateConfig(const quant::NetworkDescription& 
     if (!config.ok()) return WithContext(config.status(), ErrorContext::kFile, request.json_path);
     return quant::CreatedPtqConfig{*std::move(config), {}};
   }
+  if (!request.json_text.empty()) {
+    LATHE_ASSIGN_OR_RETURN(quant::PtqConfig config, frontends::ParsePtqJson(request.json_text));
+    return quant::CreatedPtqConfig{std::move(config), {}};
+  }
   if (!request.cfg_path.empty()) {
     LATHE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(request.cfg_path));
     const auto simplified = frontends::ParsePtqCfg(text);
@@ -31,7 +35,8 @@ StatusOr<quant::CreatedPtqConfig> CreateConfig(const quant::NetworkDescription& 
 }  // namespace
 
 StatusOr<ChosenConfig> ChooseConfig(const ir::Model& model, const ConfigRequest& request) {
-  if (!request.json_path.empty() && !request.cfg_path.empty()) {
+  const bool json = !request.json_path.empty() || !request.json_text.empty();
+  if (json && !request.cfg_path.empty()) {
     return InvalidInput(
         "both a configuration and a simplified configuration were given; one is enough");
   }

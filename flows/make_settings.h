@@ -13,10 +13,11 @@
 
 namespace lathe::flows {
 
-// How a configuration comes about: from a JSON file, from a simplified .cfg, or from options (in
-// this order; giving both files is an error).
+// How a configuration comes about: from a JSON file, from JSON in memory, from a simplified .cfg,
+// or from options (in this order; giving several of the first three is an error).
 struct ConfigRequest {
   std::string json_path;
+  std::string json_text;
   std::string cfg_path;
   quant::PtqOptions options;
 };

@@ -42,12 +42,13 @@ LIBRARIES = {
     "libpng": (["png.h"], ["PNG"]),
     "zlib": (["zlib.h"], ["ZLIB"]),
     "turbojpeg": (["turbojpeg.h"], ["TURBOJPEG_LIBRARY"]),
+    "nanobind": (["nanobind/"], ["nanobind"]),
 }
 
 # Where a library may be used: these folders and the ones inside them. absl and fmt go everywhere.
 PLACES = {
     "Eigen": ["quant", "passes"],
-    "protobuf": ["ir/schema", "proto", "frontends", "backends"],
+    "protobuf": ["ir/schema", "proto", "frontends", "backends", "bindings"],
     "onnx": ["ir/schema", "frontends", "backends"],
     "OpenVINO": ["runtime"],
     "nlohmann-json": ["frontends", "backends", "flows", "tools", "bindings"],
@@ -55,6 +56,7 @@ PLACES = {
     "libpng": ["frontends", "backends", "runtime", "flows", "tools"],
     "zlib": ["frontends", "backends", "runtime", "flows", "tools"],
     "turbojpeg": ["frontends", "backends", "runtime", "flows", "tools"],
+    "nanobind": ["bindings"],
 }
 
 SYSTEM_FOLDERS = ["sys/", "linux/", "arpa/", "netinet/", "bits/"]

@@ -33,7 +33,7 @@ class Dependencies(unittest.TestCase):
     def test_pypi_packages(self):
         rows = self.rows_from("PyPI")
         files = list((ROOT / "scripts/requirements").glob("*.txt"))
-        self.assertEqual(len(files), 6)
+        self.assertEqual(len(files), 7)
         for file in files:
             pinned = re.findall(r"^([a-z0-9_-]+)==([^ ]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
             self.assertTrue(pinned, file)

@@ -1,16 +1,14 @@
 // lathe inspect FILE: what is in a model or a checkpoint.
-#include <algorithm>
 #include <filesystem>
-#include <map>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "lathe/flows/model_inventory.h"
 #include "lathe/frontends/checkpoint/checkpoint.h"
 #include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/text/print.h"
-#include "lathe/passes/core/fact_table.h"
 #include "lathe/passes/core/model_form.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/fix_shapes.h"
@@ -19,55 +17,6 @@
 
 namespace lathe::tools {
 namespace {
-
-struct Parameters {
-  uint64_t tensors = 0;
-  uint64_t elements = 0;
-  uint64_t bytes = 0;
-};
-
-struct Inventory {
-  size_t nodes = 0;
-  size_t bodies = 0;
-  // "Conv", "com.microsoft.Gelu".
-  std::map<std::string, size_t> operators;
-  // By element type.
-  std::map<std::string, Parameters, std::less<>> parameters;
-};
-
-void AddTensor(const ir::Tensor& tensor, Inventory& inventory) {
-  if (!tensor) return;
-  Parameters& entry = inventory.parameters[std::string(ir::ElementTypeName(tensor.element_type()))];
-  ++entry.tensors;
-  entry.elements += static_cast<uint64_t>(tensor.num_elements());
-  entry.bytes += tensor.byte_size();
-}
-
-Inventory TakeInventory(const ir::Model& model) {
-  Inventory inventory;
-  for (const ir::Graph* graph : model.AllGraphs()) {
-    if (graph->owner() != nullptr) ++inventory.bodies;
-    for (const ir::Value* value : graph->initializers()) AddTensor(value->tensor(), inventory);
-    for (const ir::Node& node : graph->nodes()) {
-      ++inventory.nodes;
-      const bool own_domain = node.domain().empty() || node.domain_text() == "ai.onnx";
-      ++inventory.operators[own_domain ? std::string(node.op_text())
-                                       : fmt::format("{}.{}", node.domain_text(), node.op_text())];
-      if (!node.Is("Constant")) continue;
-      if (const ir::Tensor* tensor = node.TensorAttribute("value")) AddTensor(*tensor, inventory);
-    }
-  }
-  return inventory;
-}
-
-// The most frequent first.
-std::vector<std::pair<std::string, size_t>> ByCount(const Inventory& inventory) {
-  std::vector<std::pair<std::string, size_t>> result(inventory.operators.begin(),
-                                                     inventory.operators.end());
-  std::ranges::stable_sort(result,
-                           [](const auto& a, const auto& b) { return a.second > b.second; });
-  return result;
-}
 
 uint64_t FileSize(const std::string& path) {
   std::error_code error;
@@ -99,23 +48,14 @@ void PrintInterface(std::string_view heading, const std::vector<const ir::Value*
   PrintTable(rows);
 }
 
-// Those that hold, in the table's order.
-std::vector<std::string> FactsOf(const ir::Model& model) {
-  std::vector<std::string> result;
-  for (const passes::FactDescriptor& fact : passes::AllFacts()) {
-    if (passes::FactHolds(model, fact.name)) result.emplace_back(fact.name);
-  }
-  return result;
-}
-
 class Inspector {
  public:
   Inspector(const ir::Model& model, std::string path)
       : model_(model),
         path_(std::move(path)),
-        inventory_(TakeInventory(model)),
+        inventory_(flows::TakeInventory(model)),
         form_(passes::RecognizeForm(model)),
-        facts_(FactsOf(model)) {
+        facts_(flows::FactsOf(model)) {
     for (const ir::Value* input : model.graph().inputs()) {
       if (!input->tensor()) inputs_.push_back(input);
     }
@@ -129,7 +69,7 @@ class Inspector {
       opsets[import.domain.empty() ? "ai.onnx" : import.domain] = import.version;
     }
     Json operators = Json::object();
-    for (const auto& [name, count] : ByCount(inventory_)) operators[name] = count;
+    for (const auto& [name, count] : inventory_.OperatorsByCount()) operators[name] = count;
     Json parameters = Json::object();
     for (const auto& [type, entry] : inventory_.parameters) {
       parameters[type] = {
@@ -176,14 +116,14 @@ class Inspector {
     if (!model_.functions().empty()) fmt::print(", {} functions", model_.functions().size());
     fmt::print("\n");
     std::vector<std::vector<std::string>> rows;
-    for (const auto& [name, count] : ByCount(inventory_)) {
+    for (const auto& [name, count] : inventory_.OperatorsByCount()) {
       rows.push_back({"  " + name, fmt::format("{}", count)});
     }
     PrintTable(rows);
   }
 
   void PrintParameters() const {
-    Parameters all;
+    flows::ModelInventory::Parameters all;
     std::vector<std::vector<std::string>> rows;
     for (const auto& [type, entry] : inventory_.parameters) {
       rows.push_back({"  " + type, fmt::format("{}", entry.elements), SizeText(entry.bytes),
@@ -197,7 +137,7 @@ class Inspector {
 
   const ir::Model& model_;
   std::string path_;
-  Inventory inventory_;
+  flows::ModelInventory inventory_;
   passes::RecognizedForm form_;
   std::vector<std::string> facts_;
   // Inputs that must be fed.
