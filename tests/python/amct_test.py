@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -168,6 +169,15 @@ class Flow(Case):
         model(batches(1)[0])
         self.assertEqual(len(lathe.Record.load("record.txt")["features.0"].tensor_balance_factor), 3)
         self.quantize(batches(1)[0], batches(1))
+
+
+class Imports(Case):
+    def test_either_order(self):
+        # Debian's torch brings an onnx into the same protobuf (lazy_descriptors.cpp).
+        script = "import {}; torch.onnx.export(torch.nn.Linear(2, 2), torch.ones(1, 2), 'net.onnx'); lathe.load('net.onnx').verify()"
+        for order in ("lathe, torch", "torch, lathe"):
+            done = subprocess.run([sys.executable, "-c", script.format(order)], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, f"{order}: {done.stderr}")
 
 
 class Refusals(Case):
