@@ -10,6 +10,7 @@
 #include "lathe/flows/content_hash.h"
 #include "lathe/flows/rollback_search.h"
 #include "lathe/flows/stage_result.h"
+#include "lathe/passes/core/plugin_build.h"
 
 namespace lathe::flows {
 namespace {
@@ -39,6 +40,7 @@ struct Written {
   size_t rolled_back = 0;
   std::vector<std::string> quantized;
   std::vector<passes::LeftFloat> left_float;
+  std::vector<std::string> notes;
 };
 
 class Job {
@@ -100,6 +102,8 @@ Status Job::LoadState() {
     for (const int64_t dim : dims) hash.Add(static_cast<uint64_t>(dim));
   }
   hash.Add(request_.evaluator.identity);
+  // Another Lathe may come to other results.
+  hash.Add(passes::kPluginBuild);
   const std::string job = fmt::format("{:016x}", hash.value());
   LATHE_ASSIGN_OR_RETURN(std::optional<AutoState> found, ReadAutoState(state_path_));
   if (found && found->job == job) {
@@ -108,8 +112,9 @@ Status Job::LoadState() {
     return OkStatus();
   }
   if (found) {
-    notes_.push_back(fmt::format(
-        "{} was of another model, configuration, data or evaluator: begun anew", state_path_));
+    notes_.push_back(
+        fmt::format("{} was of another model, configuration, data, evaluator or Lathe: begun anew",
+                    state_path_));
   }
   state_.job = job;
   return OkStatus();
@@ -154,7 +159,7 @@ Status Job::Emit(const OutputPaths& paths) const {
 
 Status Job::WriteResult() {
   LATHE_RETURN_IF_ERROR(Emit(paths_));
-  written_ = Written{calibrated_for_, {}, calibrated_->report.left_float};
+  written_ = Written{calibrated_for_, {}, calibrated_->report.left_float, calibrated_->notes};
   for (const quant::RecordEntry& entry : calibrated_->record.entries) {
     written_->quantized.push_back(*entry.key);
   }
@@ -244,6 +249,7 @@ AutoSummary Job::TakeSummary() {
                             written_->left_float.end());
   summary.notes = chosen_.notes;
   summary.notes.insert(summary.notes.end(), notes_.begin(), notes_.end());
+  summary.notes.insert(summary.notes.end(), written_->notes.begin(), written_->notes.end());
   if (state_.ranking) {
     summary.ranking = *std::move(state_.ranking);
     for (size_t i = 0; i < chosen.rolled_back; ++i) {

@@ -99,7 +99,7 @@ StatusOr<quant::Record> CalibrateKvCache(const ir::Model& model, const quant::Kv
     for (const Observed& each : layers) {
       if (decided(each)) continue;
       LATHE_RETURN_IF_ERROR(
-          WithContext(each.observer->FinishPass(), ErrorContext::kNode, each.layer->name));
+          WithContext(each.observer->FinishPass(control), ErrorContext::kNode, each.layer->name));
     }
   }
   quant::Record record;

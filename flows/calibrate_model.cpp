@@ -7,6 +7,7 @@
 #include "lathe/flows/ada_round_model.h"
 #include "lathe/flows/join_layers.h"
 #include "lathe/flows/run_passes.h"
+#include "lathe/flows/spill_weights.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
@@ -79,6 +80,8 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
   LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kBalancingPipeline, resources).status());
   const std::unique_ptr<ir::Model> balanced = observed->Clone();
   LATHE_RETURN_IF_ERROR(RunPasses(*observed, passes::kCalibrationPipeline, resources).status());
+  // The runtime makes copies of its own: rounded weights would be another one.
+  LATHE_RETURN_IF_ERROR(SpillWeights(*observed));
   LATHE_ASSIGN_OR_RETURN(
       const std::vector<RoundedWeight> rounded,
       AdaRoundModel(*observed, *balanced, *model, settings, result.record, engine, data, control));

@@ -74,19 +74,28 @@ void FindQuantizer(const ir::Node& node, LayerValues& layer) {
   }
 }
 
+// The first result that is not left out; null when all are.
+const ir::Value* FirstResult(const ir::Node& node) {
+  for (const ir::Value* output : node.outputs()) {
+    if (!output->name().empty()) return output;
+  }
+  return nullptr;
+}
+
 Layers FindLayers(const ir::Model& model) {
   Layers layers;
   for (const ir::Node& node : model.graph().nodes()) {
-    if (node.num_outputs() == 0 || node.Is("Constant")) continue;
+    const ir::Value* result = FirstResult(node);
+    if (result == nullptr || node.Is("Constant")) continue;
     const std::string_view name = node.name_text();
     const auto* const suffix = std::ranges::find_if(
         kResultSuffixes, [&](std::string_view each) { return name.ends_with(each); });
     if (suffix != kResultSuffixes.end()) {
-      layers[std::string(name.substr(0, name.size() - suffix->size()))].result = node.output();
+      layers[std::string(name.substr(0, name.size() - suffix->size()))].result = result;
     } else if (!name.empty() && name.find(kDeployQuant) == std::string_view::npos) {
       LayerValues& layer = layers[std::string(name)];
       layer.node = &node;
-      layer.result = node.output();
+      layer.result = result;
       FindQuantizer(node, layer);
     }
   }

@@ -11,6 +11,9 @@ namespace {
 // Below this many values of a channel the values are smaller than the histogram of their search.
 constexpr uint64_t kMostKept = uint64_t{1} << 18;
 
+// Some tens of milliseconds each, shared by all threads.
+constexpr size_t kSearchesAtOnce = 64;
+
 Status FirstError(const std::vector<Status>& statuses) {
   const auto failed = std::ranges::find_if(statuses, [](const Status& each) { return !each.ok(); });
   return failed == statuses.end() ? OkStatus() : *failed;
@@ -124,13 +127,21 @@ Status KvObserver::Finish(Search& search, quant::IfmrScratch& scratch) const {
   return OkStatus();
 }
 
-Status KvObserver::FinishPass() {
-  std::vector<Status> statuses(searches_.size());
-  context_.pool().ParallelFor(searches_.size(), [&](size_t i, int thread) {
-    if (!searches_[i].decided) statuses[i] = Finish(searches_[i], context_.scratch(thread));
-  });
-  LATHE_RETURN_IF_ERROR(InOutput(FirstError(statuses)));
+Status KvObserver::FinishPass(const RunControl& control) {
   if (searches_.empty()) return InvalidInput("its output was never computed");
+  constexpr std::string_view kStage = "searching";
+  for (size_t done = 0; done < searches_.size();) {
+    LATHE_RETURN_IF_ERROR(StopIfAsked(control, kStage, done, searches_.size()));
+    const size_t count = std::min(kSearchesAtOnce, searches_.size() - done);
+    std::vector<Status> statuses(count);
+    context_.pool().ParallelFor(count, [&](size_t i, int thread) {
+      Search& search = searches_[done + i];
+      if (!search.decided) statuses[i] = Finish(search, context_.scratch(thread));
+    });
+    LATHE_RETURN_IF_ERROR(InOutput(FirstError(statuses)));
+    done += count;
+    if (control.progress) control.progress(kStage, done, searches_.size());
+  }
   decided_ = std::ranges::all_of(searches_, &Search::decided);
   return OkStatus();
 }

@@ -8,6 +8,7 @@
 
 #include "lathe/eval/engine.h"
 #include "lathe/flows/layer_observer.h"
+#include "lathe/flows/run_batches.h"
 #include "lathe/quant/config/kv_config.h"
 #include "lathe/quant/config/record.h"
 
@@ -26,8 +27,10 @@ class KvObserver {
   // Takes in one batch. Errors: a tensor that is not of floats, empty, without axes, or of another
   // number of channels than before; values that are not finite.
   Status Observe(const eval::TensorView& view);
-  // After all batches: decides, or asks for another pass.
-  Status FinishPass();
+  // After all batches: decides, or asks for another pass. Reports to `control`, and stops when it
+  // is asked to, between some searches and the next. Each search costs what its algorithm does
+  // (quant/ifmr.h, quant/hfmg.h).
+  Status FinishPass(const RunControl& control);
   bool decided() const { return decided_; }
   // Once decided.
   quant::KvCacheRecord factors() const;

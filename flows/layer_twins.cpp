@@ -4,28 +4,12 @@
 
 #include "lathe/flows/save_model.h"
 #include "lathe/ir/rewriter.h"
+#include "lathe/passes/core/plain_attributes.h"
 #include "lathe/passes/quant/lift_value.h"
 #include "lathe/passes/quant/quant_layer.h"
 
 namespace lathe::flows {
 namespace {
-
-// What a quantisable layer has of attributes.
-void CopyAttributes(ir::Rewriter& rewriter, const ir::Node& from, ir::Node& to) {
-  const ir::Model& model = rewriter.model();
-  for (const ir::Attribute& attribute : from.attributes()) {
-    const std::string_view name = model.Text(attribute.name);
-    const auto copy = [&](const auto* value) {
-      if (value != nullptr) rewriter.SetAttribute(to, name, *value);
-    };
-    copy(attribute.get_if<float>());
-    copy(attribute.get_if<int64_t>());
-    copy(attribute.get_if<std::string>());
-    copy(attribute.get_if<std::vector<float>>());
-    copy(attribute.get_if<std::vector<int64_t>>());
-    copy(attribute.get_if<std::vector<std::string>>());
-  }
-}
 
 // A node with the same results beside `from`. Constants become its own, since a layer does not
 // share its weight; they are those of `constants`, the same node as calibration left it.
@@ -47,7 +31,7 @@ ir::Node& CopyNode(ir::Rewriter& rewriter, ir::Node& from, const ir::Node& const
   }
   spec.outputs.assign(from.num_outputs(), "");
   ir::Node& copy = rewriter.CreateNode(graph, from.next(), std::move(spec));
-  CopyAttributes(rewriter, from, copy);
+  passes::CopyPlainAttributes(rewriter, from, copy);
   for (size_t i = 0; i < from.num_outputs(); ++i) {
     if (from.output(i) != nullptr) rewriter.SetType(*copy.output(i), from.output(i)->type_ref());
   }

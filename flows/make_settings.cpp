@@ -54,8 +54,11 @@ StatusOr<ChosenConfig> ChooseConfig(const ir::Model& model, const ConfigRequest&
     bool enabled = false;
     for (const quant::LayerSettings& each : chosen.settings.layers)
       enabled |= each.name == layer.name;
-    if (!enabled)
-      chosen.report.left_float.push_back({layer.name, "the configuration leaves it out"});
+    if (enabled) continue;
+    chosen.report.left_float.push_back(
+        {layer.name, layer.on_request.empty()
+                         ? "the configuration leaves it out"
+                         : layer.on_request + "; a configuration that names it quantises it"});
   }
   for (const quant::OtherNode& other : scan.others) {
     if (quant::ParseLayerType(other.type))

@@ -41,9 +41,9 @@ uint64_t WithSlack(std::span<const Part> parts) {
   return WithSlack(sum);
 }
 
-uint64_t ConstantBytes(const ir::Use* use) {
-  if (use == nullptr || use->value() == nullptr) return 0;
-  const ir::Tensor tensor = use->value()->ConstantTensor();
+uint64_t ConstantBytes(const ir::Value* value) {
+  if (value == nullptr) return 0;
+  const ir::Tensor tensor = value->ConstantTensor();
   return tensor ? tensor.byte_size() : 0;
 }
 
@@ -163,9 +163,10 @@ uint64_t RoundingBytes(std::span<const passes::QuantLayer> layers,
   for (const passes::QuantLayer& layer : layers) {
     const auto chosen = std::ranges::find(settings.layers, layer.name, &quant::LayerSettings::name);
     if (!chosen->ada) continue;
-    most = std::max(most, 2 * ValueBytes(*layer.activation->value()).value_or(0) +
-                              3 * ValueBytes(*layer.result()).value_or(0) +
-                              10 * ConstantBytes(layer.weight));
+    most = std::max(
+        most, 2 * ValueBytes(*layer.activation->value()).value_or(0) +
+                  3 * ValueBytes(*layer.result()).value_or(0) +
+                  10 * ConstantBytes(layer.weight == nullptr ? nullptr : layer.weight->value()));
   }
   return most;
 }
@@ -222,12 +223,13 @@ StatusOr<size_t> PlanObserversPerPass(const ir::Model& model, const quant::Quant
       control.threads > 0 ? control.threads
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
 
-  // Rounded, or copied from the file; as the kernels want them; and with BatchNormalization folded
-  // in. The last is done by the runtime where the configuration does not.
-  const uint64_t copies = HasBatchNormalization(*fed) ? 3 : 2;
+  // While networks are compiled: as read or folded, and as the kernels want them; one more with
+  // BatchNormalization folded in. While they are lowered: as in the file, rounded, and as integers.
+  const uint64_t copied =
+      HasBatchNormalization(*fed) ? 3 * weights.bytes : 2 * weights.bytes + weights.bytes / 4;
   std::vector<Part> parts = {
       {"program and libraries", kProgram + kNode * nodes + kThread * threads},
-      {fmt::format("weights, '{}' the largest,", weights.largest), copies * weights.bytes},
+      {fmt::format("weights, '{}' the largest,", weights.largest), copied},
       {fmt::format("values alive at node '{}'", values.node), values.peak},
       {"batch", 2 * values.inputs},
   };

@@ -7,6 +7,7 @@
 #include "lathe/flows/fidelity.h"
 #include "lathe/flows/memory_plan.h"
 #include "lathe/flows/stage_result.h"
+#include "lathe/support/mapped_pages.h"
 
 namespace lathe::flows {
 namespace {
@@ -79,9 +80,13 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   summary.notes.insert(summary.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   LATHE_ASSIGN_OR_RETURN(SavedModels saved,
                          LowerModel(std::move(calibrated.fused), calibrated.record));
+  // Lowering has read all weights of the float model.
+  EvictMappedPages();
 
   AtomicFileSet files;
   LATHE_RETURN_IF_ERROR(StageResult(saved, calibrated.record, chosen.config, summary.paths, files));
+  saved.fake_quant.reset();
+  LATHE_ASSIGN_OR_RETURN(saved.fake_quant, ReadStaged(summary.paths.fake_quant, files));
 
   LATHE_ASSIGN_OR_RETURN(const Answers got, AnswersOf(*saved.fake_quant, "the fake-quant model",
                                                       data, engine, control));

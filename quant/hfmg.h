@@ -62,8 +62,8 @@ class HfmgObserver {
   // Error (OutOfRange): the data holds a value that is not finite, or of 2^62 or more.
   Status Observe(std::span<const float> batch);
 
-  // The range with the smallest loss, the first of equal ones. Costs candidates times bins: tens of
-  // milliseconds with 4096 bins.
+  // The range with the smallest loss, the first of equal ones. Costs candidates times 2^num_bits, and
+  // times the bins for those that may be the best.
   // Errors: what Observe found; no data.
   StatusOr<ActivationRange> Finish() const;
 

@@ -95,6 +95,14 @@ StatusOr<AtomicFileSet::File*> AtomicFileSet::Add(const std::string& path) {
   return files_.back().get();
 }
 
+StatusOr<std::optional<std::string>> AtomicFileSet::Staged(const std::string& path) {
+  const auto file =
+      std::ranges::find_if(files_, [&](const auto& each) { return each->path() == path; });
+  if (file == files_.end()) return std::optional<std::string>();
+  LATHE_RETURN_IF_ERROR((*file)->Flush());
+  return std::optional((*file)->temporary_);
+}
+
 Status AtomicFileSet::PutInPlace(File& file) {
   struct stat info {};
   if (::lstat(file.path_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,9 @@ class AtomicFileSet {
   // umask. The pointer lives as long as the set. Errors: the folder does not exist or cannot be
   // written; `path` is a folder or was added before.
   StatusOr<File*> Add(const std::string& path);
+  // Where what was appended to the file of `path` can be read until Commit; nothing when there is
+  // no such file. Errors: the system refuses to write what was still buffered.
+  StatusOr<std::optional<std::string>> Staged(const std::string& path);
   // Puts all files in place. When one cannot be, those before it are taken back. Call once.
   Status Commit();
 

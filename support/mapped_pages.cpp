@@ -1,5 +1,6 @@
 #include "lathe/support/mapped_pages.h"
 
+#include <iterator>
 #include <map>
 #include <mutex>
 
@@ -31,6 +32,15 @@ void RemoveMapping(const std::byte* data) {
   Mappings& all = AllMappings();
   const std::lock_guard lock(all.mutex);
   all.sizes.erase(data);
+}
+
+bool IsMapped(const std::byte* data) {
+  Mappings& all = AllMappings();
+  const std::lock_guard lock(all.mutex);
+  const auto next = all.sizes.upper_bound(data);
+  if (next == all.sizes.begin()) return false;
+  const auto& [begin, size] = *std::prev(next);
+  return static_cast<size_t>(data - begin) < size;
 }
 
 void EvictMappedPages() {

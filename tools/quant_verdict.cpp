@@ -60,6 +60,9 @@ bool IsOfQuantization(const ir::Node& node) {
          node.name_text().find(kSimulatedReal) != std::string_view::npos;
 }
 
+// Of the accelerator's LSTM and GRU.
+constexpr std::string_view kRecurrentSuffix = "InplaceFillWindowCache";
+
 // The accelerator's LSTM and GRU quantise their input and hidden state themselves.
 QuantVerdict RecurrentVerdict(const ir::Node& node) {
   const std::string type = node.IntAttribute("quant_dtype", 2) == 6 ? "INT16" : "INT8";
@@ -72,6 +75,23 @@ QuantVerdict RecurrentVerdict(const ir::Node& node) {
   return {.quantized = true,
           .text = fmt::format("is quantised as {}", lstm ? "LSTM" : "GRU"),
           .details = {line("input", "x"), line("hidden state", "h")}};
+}
+
+// The results of a layer in reverse, or in both directions, are put together behind its operators,
+// `<layer>.forward` and `<layer>.reverse`, by a node with the layer's name.
+const ir::Node* SplitRecurrent(const ir::Node& node) {
+  const ir::Node* behind = &node;
+  constexpr int kLongest = 4;
+  for (int i = 0; i < kLongest && behind != nullptr; ++i) {
+    if (behind->op_text().ends_with(kRecurrentSuffix)) {
+      const std::string_view name = behind->name_text();
+      const bool own = name == std::string(node.name_text()) + ".forward" ||
+                       name == std::string(node.name_text()) + ".reverse";
+      return own ? behind : nullptr;
+    }
+    behind = behind->input(0) == nullptr ? nullptr : behind->input(0)->producer();
+  }
+  return nullptr;
 }
 
 // What it computes is quantised, also where that is simulated.
@@ -104,7 +124,8 @@ QuantVerdict IsQuantized(ir::Node& node, passes::ModelForm form) {
   if (IsOfQuantization(node)) {
     return {.quantized = true, .text = "belongs to the quantisation itself", .details = {}};
   }
-  if (node.op_text().ends_with("InplaceFillWindowCache")) return RecurrentVerdict(node);
+  if (const ir::Node* recurrent = SplitRecurrent(node)) return RecurrentVerdict(*recurrent);
+  if (node.op_text().ends_with(kRecurrentSuffix)) return RecurrentVerdict(node);
   const auto inspected = passes::InspectLayer(node);
   const auto* layer = std::get_if<passes::QuantLayer>(&inspected);
   const auto* other = std::get_if<passes::NotALayer>(&inspected);
@@ -122,7 +143,9 @@ QuantVerdict IsQuantized(ir::Node& node, passes::ModelForm form) {
   // In a simulation weights are computed, too, so what counts is the input.
   const ir::Node* source = Source(layer != nullptr ? *layer->activation : node.inputs()[0]);
   if (source == nullptr || !Quantizes(*source)) {
-    return StaysFloat(other != nullptr ? other->reason : "nothing quantises its input");
+    if (other != nullptr) return StaysFloat(other->reason);
+    return StaysFloat(layer->on_request.empty() ? "nothing quantises its input"
+                                                : layer->on_request);
   }
   QuantVerdict verdict{
       .quantized = true, .text = fmt::format("is quantised as {}", type), .details = {}};

@@ -44,9 +44,11 @@ StatusOr<std::string> SerializeOnnx(const ir::Model& model, const SerializeOptio
   return message.Join();
 }
 
+std::string DataPath(const std::string& path) { return path + ".data"; }
+
 Status StageOnnx(const ir::Model& model, const std::string& path, AtomicFileSet* files,
                  const ExportOptions& options) {
-  const std::string data_path = path + ".data";
+  const std::string data_path = DataPath(path);
   const std::string location = std::filesystem::path(data_path).filename().string();
   DataPlacement placement = DataPlacement::InFile(location, SIZE_MAX);
   LATHE_ASSIGN_OR_RETURN(WireMessage message, WriteModel(model, placement));

@@ -38,10 +38,14 @@ struct ExportOptions {
   size_t external_threshold = 1024;
 };
 
+// Where the tensors of the model at `path` are that do not stand in its message: "<path>.data".
+std::string DataPath(const std::string& path);
+
 // Writes `model` to `path`. Tensors that were external data when they were read, and all large ones
-// when the message would exceed the limit, go to "<path>.data" beside it, at multiples of 64 bytes.
-// Both files appear whole or not at all. O(size of the model); memory: the structure of the model.
-// Errors: the system refuses; a mapped file was shortened; the structure alone exceeds the limit.
+// when the message would exceed the limit, go to DataPath(path) beside it, at multiples of 64
+// bytes. Both files appear whole or not at all. O(size of the model); memory: the structure of the
+// model. Errors: the system refuses; a mapped file was shortened; the structure alone exceeds the
+// limit.
 Status ExportOnnx(const ir::Model& model, const std::string& path,
                   const ExportOptions& options = {});
 

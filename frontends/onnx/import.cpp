@@ -138,7 +138,8 @@ StatusOr<std::unique_ptr<ir::Model>> ImportOnnx(const std::string& path,
   if (folder.empty()) {
     folder = (std::filesystem::path(".") / std::filesystem::path(path).parent_path()).string();
   }
-  return InFile(ReadModel({std::move(file), nullptr, bytes}, ExternalFiles(std::move(folder))),
+  return InFile(ReadModel({std::move(file), nullptr, bytes},
+                          ExternalFiles(std::move(folder), options.external_files)),
                 path);
 }
 
@@ -146,7 +147,8 @@ StatusOr<std::unique_ptr<ir::Model>> ImportOnnxBytes(std::span<const std::byte> 
                                                      const std::string& name,
                                                      const ImportOptions& options) {
   const auto copy = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
-  return InFile(ReadModel({nullptr, copy, *copy}, ExternalFiles(options.external_data_folder)),
+  return InFile(ReadModel({nullptr, copy, *copy},
+                          ExternalFiles(options.external_data_folder, options.external_files)),
                 name);
 }
 

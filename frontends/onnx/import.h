@@ -22,6 +22,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,6 +44,8 @@ inline constexpr int64_t kOldestIrVersion = 3;
 struct ImportOptions {
   // The folder that external data must lie in; empty: that of the model file.
   std::string external_data_folder;
+  // Files of external data that do not stand there yet: where they are, by location.
+  std::map<std::string, std::string, std::less<>> external_files;
 };
 
 // Reads the model at `path`; the file stays mapped while any of its tensors lives. O(structure of

@@ -27,10 +27,10 @@ and biases are integers already (quantize-weights, quantize-bias):
 
 Layers that read one value with equal factors share the first two nodes. Of LSTM and GRU the input, the initial
 hidden state and both weights are quantised; the hidden state between steps has no place in the standard form.
-A grouped ConvTranspose with a scale a channel gets the real values that its integers stand for, since no axis
-of its weight counts its channels. Inputs of Add and MaxPool that are quantised on their own get the first two
-nodes. Needs opset 13, for 16-bit activations 21. 4-bit activations are an error, and so is
-shift_bit.
+A grouped ConvTranspose with a scale a channel and a bidirectional layer get the real values that their integers
+stand for, since no axis of their weights counts the channels. Inputs of Add and MaxPool that are quantised on
+their own get the first two nodes. Needs opset 13, for 16-bit activations 21. 4-bit activations are an error,
+and so is shift_bit.
 )";
 
 class Lowering {
@@ -56,8 +56,10 @@ class Lowering {
     if (layer.is_recurrent()) {
       LATHE_ASSIGN_OR_RETURN(const RecurrentFactors recurrent,
                              RecurrentFactorsOf(record_, layer.name));
-      Activation(*layer.hidden, layer.name + ".hidden",
-                 {recurrent.scale_h, recurrent.offset_h, bits, /*shared=*/true});
+      if (layer.hidden != nullptr) {
+        Activation(*layer.hidden, layer.name + ".hidden",
+                   {recurrent.scale_h, recurrent.offset_h, bits, /*shared=*/true});
+      }
       LATHE_RETURN_IF_ERROR(
           Weight(layer, *layer.recurrence, layer.name + ".recurrence", factors.record->scale_r));
       return RecurrentBias(layer, recurrent);
@@ -191,6 +193,7 @@ class Lowering {
                 const std::vector<float>& scales) {
     const bool transposed = layer.node->Is("ConvTranspose");
     if (transposed && layer.group > 1 && scales.size() > 1) return ToReals(layer, use, scales);
+    if (layer.directions > 1) return ToReals(layer, use, scales);
     const bool second = transposed || layer.is_recurrent();
     Dequantize(use, name, layer.is_recurrent() ? PerChannel(scales, layer.channels) : scales,
                second ? 1 : 0);
@@ -202,11 +205,9 @@ class Lowering {
     if (layer.bias == nullptr) return OkStatus();
     const ir::Tensor tensor = layer.bias->value()->ConstantTensor();
     LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> integers, tensor.ValuesAsInt64());
-    std::vector<float> scales = PerChannel(factors.InputScales(), layer.channels);
-    const std::vector<float> hidden = PerChannel(factors.HiddenScales(), layer.channels);
-    scales.insert(scales.end(), hidden.begin(), hidden.end());
+    const std::vector<float> scales = PerBias(layer, factors.InputScales(), factors.HiddenScales());
     std::vector<float> values(integers.begin(), integers.end());
-    for (size_t i = 0; i < values.size(); ++i) values[i] *= scales[i % scales.size()];
+    for (size_t i = 0; i < values.size(); ++i) values[i] *= scales[i];
     const auto element = half_ ? ir::ElementType::kFloat16 : ir::ElementType::kFloat32;
     SetConstantInput(rewriter_, *layer.bias->user(), layer.bias->index(),
                      FloatTensor(element, tensor.dims(), values));

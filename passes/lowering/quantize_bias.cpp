@@ -16,7 +16,7 @@ Replaces the bias of each marked layer by its integers in the accumulator's scal
 in float32 (the reference's 5.4). This is done once, before the deploy and the simulation graph part, so both
 hold the same integers. A value outside int32 is an error that names the channel; nothing is clipped. With
 4-bit activations the bias reaches the layer through a Cast to float called `<layer>.bias_quant`. Of LSTM and
-GRU the first half is divided by scale_w[c] * scale_d, the second by scale_r[c] * scale_h.
+GRU the first half (of each direction) is divided by scale_w[c] * scale_d, the second by scale_r[c] * scale_h.
 )";
 
 // The first half of an LSTM's or GRU's bias is added to what W computes, the second to what R does.
@@ -24,16 +24,17 @@ StatusOr<std::vector<int32_t>> QuantizeHalves(const QuantLayer& layer, const qua
                                               std::span<const float> bias) {
   LATHE_ASSIGN_OR_RETURN(const RecurrentFactors factors, RecurrentFactorsOf(record, layer.name));
   const quant::LayerRecord& entry = *factors.layer.record;
-  const auto channels = static_cast<size_t>(layer.channels);
-  LATHE_ASSIGN_OR_RETURN(
-      std::vector<int32_t> integers,
-      quant::QuantizeBias(bias.first(channels), PerChannel(entry.scale_w, layer.channels),
-                          factors.layer.scale_d));
-  LATHE_ASSIGN_OR_RETURN(
-      const std::vector<int32_t> hidden,
-      quant::QuantizeBias(bias.subspan(channels), PerChannel(entry.scale_r, layer.channels),
-                          factors.scale_h));
-  integers.insert(integers.end(), hidden.begin(), hidden.end());
+  const auto rows = static_cast<size_t>(layer.channels / layer.directions);
+  const std::vector<float> scales = PerBias(layer, entry.scale_w, entry.scale_r);
+  std::vector<int32_t> integers;
+  for (size_t from = 0; from < bias.size(); from += rows) {
+    const bool hidden = from / rows % 2 == 1;
+    LATHE_ASSIGN_OR_RETURN(
+        const std::vector<int32_t> half,
+        quant::QuantizeBias(bias.subspan(from, rows), std::span(scales).subspan(from, rows),
+                            hidden ? factors.scale_h : factors.layer.scale_d));
+    integers.insert(integers.end(), half.begin(), half.end());
+  }
   return integers;
 }
 

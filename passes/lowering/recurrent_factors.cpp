@@ -49,4 +49,18 @@ std::vector<float> PerChannel(const std::vector<float>& values, int64_t channels
   return result;
 }
 
+std::vector<float> PerBias(const QuantLayer& layer, const std::vector<float>& of_w,
+                           const std::vector<float>& of_r) {
+  const std::vector<float> w = PerChannel(of_w, layer.channels);
+  const std::vector<float> r = PerChannel(of_r, layer.channels);
+  const auto rows = static_cast<std::ptrdiff_t>(layer.channels / layer.directions);
+  std::vector<float> result;
+  result.reserve(w.size() + r.size());
+  for (std::ptrdiff_t from = 0; from < static_cast<std::ptrdiff_t>(layer.channels); from += rows) {
+    result.insert(result.end(), w.begin() + from, w.begin() + from + rows);
+    result.insert(result.end(), r.begin() + from, r.begin() + from + rows);
+  }
+  return result;
+}
+
 }  // namespace lathe::passes

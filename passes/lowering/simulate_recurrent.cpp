@@ -24,6 +24,7 @@ integers stand for, since standard operators have no integer form of it (the ref
 
 The nodes are called `<layer>.quant` and `<layer>.anti_quant`, those of the hidden state `<layer>.quant1` and
 `<layer>.anti_quant1`. Only the first hidden state is rounded; the accelerator rounds that of every step.
+Direction and everything else stay as they are; an initial_h that is left out is zero, which no rounding changes.
 )";
 
 // One multiplication in float32 each, rounded to the layer's element type.
@@ -86,17 +87,17 @@ Status Simulate(ir::Rewriter& rewriter, const QuantLayer& layer, const Recurrent
                                layer.Layout(*layer.recurrence, record.scale_r.size()),
                                record.scale_r));
   if (layer.bias != nullptr) {
-    std::vector<float> scales = PerChannel(factors.InputScales(), layer.channels);
-    const std::vector<float> hidden = PerChannel(factors.HiddenScales(), layer.channels);
-    scales.insert(scales.end(), hidden.begin(), hidden.end());
     LATHE_RETURN_IF_ERROR(ToReal(rewriter, *layer.bias, element,
-                                 quant::WeightLayout::AlongAxis(1, 2 * layer.channels, 1), scales));
+                                 quant::WeightLayout::AlongAxis(1, 2 * layer.channels, 1),
+                                 PerBias(layer, factors.InputScales(), factors.HiddenScales())));
   }
   const int bits = factors.layer.bits.activation;
   RoundOperand(rewriter, layer, *layer.activation, element,
                {factors.layer.scale_d, factors.layer.offset_d, bits, ""});
-  RoundOperand(rewriter, layer, *layer.hidden, element,
-               {factors.scale_h, factors.offset_h, bits, "1"});
+  if (layer.hidden != nullptr) {
+    RoundOperand(rewriter, layer, *layer.hidden, element,
+                 {factors.scale_h, factors.offset_h, bits, "1"});
+  }
   return OkStatus();
 }
 

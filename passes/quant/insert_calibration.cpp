@@ -1,10 +1,13 @@
 #include "lathe/passes/quant/insert_calibration.h"
 
+#include <array>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lathe/passes/core/facts.h"
+#include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/quant/lift_value.h"
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/quant/tensor_point.h"
@@ -22,6 +25,9 @@ Of LSTM and GRU the hidden state is observed too, under the attribute `hidden = 
 layer computes for every step but the last (the reference's 4.1), in one run of values:
 
     %h' = Concat(Reshape(%h, [-1]), Reshape(Slice(%y, [0], [-1], [0]), [-1]))
+
+What runs in reverse has its last result first, so that %y[1:] is seen of it; of a bidirectional layer both
+directions are, in one run. Where initial_h is left out, a zero stands for it.
 
 So are marked inputs of Add and MaxPool, under their key and the attribute `tensor = 1`.
 
@@ -66,7 +72,7 @@ ir::ElementType ElementOf(const QuantLayer& layer, const ir::Value& value) {
   return value.type().is_tensor() ? value.type().element : ir::ElementType::kFloat32;
 }
 
-// initial_h and the result of every step but the last, in one run.
+// initial_h and the result of every step but the last, in one run; of all directions.
 void ObserveHidden(ir::Rewriter& rewriter, const QuantLayer& layer) {
   ir::Graph& graph = *layer.node->graph();
   ir::Node* const behind = layer.node->next();
@@ -75,9 +81,9 @@ void ObserveHidden(ir::Rewriter& rewriter, const QuantLayer& layer) {
   if (steps.name().empty()) {
     rewriter.Rename(steps, rewriter.model().UniqueValueName(prefix + ".steps"));
   }
-  const auto constant = [&](const std::string& suffix, int64_t value) {
-    return &rewriter.CreateInitializer(graph, prefix + suffix,
-                                       ir::Tensor::Of({1}, std::vector<int64_t>{value}));
+  const auto constant = [&](const std::string& suffix, const std::vector<int64_t>& values) {
+    const auto count = static_cast<int64_t>(values.size());
+    return &rewriter.CreateInitializer(graph, prefix + suffix, ir::Tensor::Of({count}, values));
   };
   const auto insert = [&](std::string op, const std::string& suffix,
                           std::vector<ir::Value*> inputs) {
@@ -88,12 +94,36 @@ void ObserveHidden(ir::Rewriter& rewriter, const QuantLayer& layer) {
     if (spec.op == "Concat") spec.attributes = {{"axis", int64_t{0}}};
     return rewriter.CreateNode(graph, behind, std::move(spec)).output();
   };
-  ir::Value* zero = constant(".first", 0);
-  ir::Value* flat = constant(".flat", -1);
-  ir::Value* but_last = insert("Slice", ".but_last", {&steps, zero, constant(".end", -1), zero});
-  ir::Value* first = insert("Reshape", ".initial", {layer.hidden->value(), flat});
-  ir::Value* later = insert("Reshape", ".later", {but_last, flat});
-  ir::Value& all = *insert("Concat", ".all", {first, later});
+  ir::Value* flat = constant(".flat", {-1});
+  std::vector<ir::Value*> runs;
+  if (layer.hidden != nullptr) {
+    runs.push_back(insert("Reshape", ".initial", {layer.hidden->value(), flat}));
+  } else {
+    const ir::ElementType element = layer.weight->value()->ConstantTensor().element_type();
+    const std::array<float, 1> zero = {0.0f};
+    runs.push_back(&rewriter.CreateInitializer(graph, prefix + ".zero",
+                                               FloatTensor(element, std::array{int64_t{1}}, zero)));
+  }
+  // Along the steps, and where there are two directions along these.
+  const auto see = [&](const std::string& suffix, const std::vector<int64_t>& from,
+                       const std::vector<int64_t>& to) {
+    std::vector<int64_t> axes = {0};
+    if (from.size() > 1) axes.push_back(1);
+    ir::Value* part = insert("Slice", ".but_last" + suffix,
+                             {&steps, constant(".first" + suffix, from),
+                              constant(".end" + suffix, to), constant(".axis" + suffix, axes)});
+    runs.push_back(insert("Reshape", ".later" + suffix, {part, flat}));
+  };
+  constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+  if (layer.directions == 2) {
+    see("", {0, 0}, {-1, 1});
+    see(".reverse", {1, 1}, {kEnd, 2});
+  } else if (layer.node->StringAttribute("direction", "forward") == "reverse") {
+    see("", {1}, {kEnd});
+  } else {
+    see("", {0}, {-1});
+  }
+  ir::Value& all = *insert("Concat", ".all", runs);
   Observe(rewriter, {.layer = layer.name, .hidden = true}, all, behind, ElementOf(layer, all));
 }
 

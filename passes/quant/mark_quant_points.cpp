@@ -138,7 +138,9 @@ void Mark(ir::Rewriter& rewriter, const QuantLayer& layer) {
   const bool half = element == ir::ElementType::kFloat16;
   if (layer.bias != nullptr) MarkQuantPoint(rewriter, *layer.bias, QuantRole::kBias, layer.name);
   if (layer.is_recurrent()) {
-    MarkQuantPoint(rewriter, *layer.hidden, QuantRole::kHidden, layer.name);
+    if (layer.hidden != nullptr) {
+      MarkQuantPoint(rewriter, *layer.hidden, QuantRole::kHidden, layer.name);
+    }
     MarkQuantPoint(rewriter, *layer.recurrence, QuantRole::kRecurrence, layer.name);
   }
   if (layer.node->FindAttribute("op_data_type") == nullptr) {

@@ -8,6 +8,7 @@
 
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/quant/quant_point.h"
+#include "lathe/passes/quant/recurrent_layer.h"
 #include "lathe/passes/quant/tensor_point.h"
 
 namespace lathe::passes {
@@ -140,82 +141,6 @@ std::variant<QuantLayer, NotALayer> InspectAveragePool(ir::Node& node) {
   return layer;
 }
 
-// Some graph input reaches the value. O(nodes upstream).
-bool FedByGraphInput(const ir::Value* value) {
-  std::vector<const ir::Value*> stack = {value};
-  absl::flat_hash_set<const ir::Node*> seen;
-  while (!stack.empty()) {
-    const ir::Value* top = stack.back();
-    stack.pop_back();
-    if (top == nullptr) continue;
-    top = top->Resolve();
-    if (top->kind() == ir::Value::Kind::kGraphInput) return true;
-    const ir::Node* producer = top->producer();
-    if (producer == nullptr || !seen.insert(producer).second) continue;
-    for (const ir::Use& use : producer->operands()) stack.push_back(use.value());
-  }
-  return false;
-}
-
-// The reference's 3.5.
-std::variant<QuantLayer, NotALayer> InspectRnn(ir::Node& node) {
-  const bool lstm = node.Is("LSTM");
-  const LayerType kind = lstm ? LayerType::kLstm : LayerType::kGru;
-  const std::string_view type = ToString(kind);
-  const auto weight = ConstantDims(node.input(1));
-  const auto recurrence = ConstantDims(node.input(2));
-  if (!weight || !recurrence) return Refuse(type, "its weights are computed");
-  if (weight->size() != 3 || recurrence->size() != 3 || (*weight)[0] != 1 ||
-      (*recurrence)[0] != 1) {
-    return Refuse(type, "it has more than one direction");
-  }
-  const int64_t gates = lstm ? 4 : 3;
-  if ((*weight)[1] < 1 || (*weight)[2] < 1 || (*weight)[1] != gates * (*recurrence)[2] ||
-      (*recurrence)[1] != (*weight)[1]) {
-    return Refuse(type, "its weights do not fit each other");
-  }
-  if (!FedByGraphInput(node.input(5)))
-    return Refuse(type, "its initial_h does not come from an input");
-  if (lstm && !FedByGraphInput(node.input(6))) {
-    return Refuse(type, "its initial_c does not come from an input");
-  }
-  if (node.input(7) != nullptr) return Refuse(type, "it has peephole weights");
-  if (node.num_outputs() < (lstm ? 3u : 2u)) return Refuse(type, "it lacks some of its outputs");
-  if (node.StringAttribute("direction", "forward") != "forward") {
-    return Refuse(type, "its direction is not forward");
-  }
-  if (node.IntAttribute("layout", 0) != 0) return Refuse(type, "its layout is not 0");
-  if (lstm && node.IntAttribute("input_forget", 0) != 0) return Refuse(type, "input_forget is set");
-  if (!lstm && node.IntAttribute("linear_before_reset", 0) == 0) {
-    return Refuse(type, "linear_before_reset is 0");
-  }
-  for (const std::string_view name :
-       {"activation_alpha", "activation_beta", "activations", "clip"}) {
-    if (lstm && node.FindAttribute(name) != nullptr)
-      return Refuse(type, fmt::format("{} is set", name));
-    if (!lstm && name != "clip" && node.FindAttribute(name) != nullptr) {
-      return Refuse(type, fmt::format("{} is set", name));
-    }
-  }
-  QuantLayer layer;
-  layer.type = kind;
-  layer.channels = (*weight)[1];
-  layer.cin = (*weight)[2];
-  layer.activation = &node.inputs()[0];
-  layer.weight = &node.inputs()[1];
-  layer.hidden = &node.inputs()[5];
-  layer.recurrence = &node.inputs()[2];
-  if (node.input(3) != nullptr) {
-    const auto bias = ConstantDims(node.input(3));
-    if (!bias) return Refuse(type, "its bias is computed");
-    if (*bias != std::vector<int64_t>{1, 2 * layer.channels}) {
-      return Refuse(type, "its bias does not fit its weights");
-    }
-    layer.bias = &node.inputs()[3];
-  }
-  return layer;
-}
-
 // The constant that identifies a weight: shared through Identity or captures, it is still one.
 const ir::Value* WeightRoot(const ir::Use& weight) {
   const ir::Value* value = weight.value()->Resolve();
@@ -258,9 +183,10 @@ quant::WeightLayout QuantLayer::Layout(const ir::Use& constant, size_t scales) c
       return quant::WeightLayout::ConvTranspose(dims[0], dims[1], inner, group);
     case LayerType::kLstm:
     case LayerType::kGru:
-      // Gates follow each other along dims[1].
-      return quant::WeightLayout::AlongAxis(dims[0], static_cast<int64_t>(scales),
-                                            dims[1] / static_cast<int64_t>(scales) * inner);
+      // Gates follow each other along dims[1], directions along dims[0].
+      return quant::WeightLayout::AlongAxis(
+          1, static_cast<int64_t>(scales),
+          dims[0] * dims[1] / static_cast<int64_t>(scales) * inner);
     case LayerType::kLinear:
     case LayerType::kAvgPool2d:
       break;
@@ -298,7 +224,7 @@ std::variant<QuantLayer, NotALayer> InspectLayer(ir::Node& node) {
     } else if (node.Is("AveragePool")) {
       result = InspectAveragePool(node);
     } else if (node.Is("LSTM") || node.Is("GRU")) {
-      result = InspectRnn(node);
+      result = InspectRecurrent(node);
     }
   }
   if (auto* layer = std::get_if<QuantLayer>(&result)) {
@@ -310,13 +236,17 @@ std::variant<QuantLayer, NotALayer> InspectLayer(ir::Node& node) {
 
 LayerScan ScanLayers(const ir::Model& model) {
   LayerScan scan;
+  // Layers that stay float unless asked for do not take a weight away from others.
   absl::flat_hash_map<const ir::Value*, int> weight_users;
+  absl::flat_hash_map<const ir::Value*, int> usual_users;
   std::vector<QuantLayer> candidates;
   const auto look = [&](ir::Node& node, bool in_function) {
     auto inspected = InspectLayer(node);
     if (auto* layer = std::get_if<QuantLayer>(&inspected)) {
       for (const ir::Use* weight : {layer->weight, layer->recurrence}) {
-        if (weight != nullptr) ++weight_users[WeightRoot(*weight)];
+        if (weight == nullptr) continue;
+        ++weight_users[WeightRoot(*weight)];
+        if (layer->on_request.empty()) ++usual_users[WeightRoot(*weight)];
       }
       if (!in_function) {
         candidates.push_back(std::move(*layer));
@@ -337,7 +267,8 @@ LayerScan ScanLayers(const ir::Model& model) {
   scan.tensors = ScanTensorNodes(model);
   for (QuantLayer& layer : candidates) {
     const auto shared = [&](const ir::Use* weight) {
-      return weight != nullptr && weight_users[WeightRoot(*weight)] > 1;
+      auto& users = layer.on_request.empty() ? usual_users : weight_users;
+      return weight != nullptr && users[WeightRoot(*weight)] > 1;
     };
     if (const auto element = ForeignWeight(layer)) {
       scan.others.push_back({layer.name, std::string(ToString(layer.type)),
@@ -362,6 +293,7 @@ quant::NetworkDescription DescribeNetwork(const LayerScan& scan) {
     description.op = layer.node->op_text();
     description.group = layer.group;
     description.has_bias = layer.bias != nullptr;
+    description.on_request = layer.on_request;
     if (layer.weight != nullptr) {
       const bool conv = layer.node->Is("Conv");
       description.cin_axis_lengths = {conv ? layer.cin / layer.group : layer.cin};

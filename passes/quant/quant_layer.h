@@ -22,9 +22,11 @@ struct QuantLayer {
   std::string name;
   quant::LayerType type = quant::LayerType::kConv2d;
   int64_t group = 1;
-  // Output channels that weight scales may have one each of; 1 for AveragePool. LSTM and GRU: gates
-  // times hidden size.
+  // Output channels that weight scales may have one each of; 1 for AveragePool. LSTM and GRU:
+  // directions times gates times hidden size, the rows of W and R.
   int64_t channels = 1;
+  // LSTM and GRU: 2 when bidirectional.
+  int64_t directions = 1;
   // Input channels (all groups); 0 for AveragePool.
   int64_t cin = 0;
   // The operand whose value is quantised: input 0, or that of the Pad named `<layer>_pad` before an
@@ -34,9 +36,12 @@ struct QuantLayer {
   ir::Use* weight = nullptr;
   // Null when there is none.
   ir::Use* bias = nullptr;
-  // LSTM and GRU: initial_h and R; else null.
+  // LSTM and GRU: initial_h (null when there is none, which means zeros) and R; else null.
   ir::Use* hidden = nullptr;
   ir::Use* recurrence = nullptr;
+  // Why the reference does not quantise it, as a clause; empty: it does. Such a layer is quantised
+  // only if a configuration or a record names it.
+  std::string on_request;
   // MatMul with a bias: the Add whose input 1 is the bias.
   ir::Node* bias_add = nullptr;
 
@@ -44,7 +49,7 @@ struct QuantLayer {
   ir::Value* result() const { return (bias_add != nullptr ? bias_add : node)->output(); }
   bool is_recurrent() const { return recurrence != nullptr; }
   // How `weight` or `recurrence`, of its present shape, maps to that many scales: one; or one a
-  // channel; for LSTM and GRU also one a gate.
+  // channel; for LSTM and GRU also one a gate of each direction.
   quant::WeightLayout Layout(const ir::Use& constant, size_t scales) const;
   // How a weight of the layer's present shape maps to input channels; not for AveragePool, LSTM and
   // GRU.
@@ -66,9 +71,9 @@ struct LayerScan {
   std::vector<quant::TensorNode> tensors;
 };
 
-// All layers of the main graph and of the bodies in it that can be quantised (the reference's 3.6;
-// it knows no bodies), and why the others cannot: also when a weight serves several layers, or a
-// layer stands inside a local function. O(nodes).
+// All layers of the main graph and of the bodies in it that can be quantised, if only on request
+// (the reference's 3.6; it knows no bodies), and why the others cannot: also when a weight serves
+// several layers, or a layer stands inside a local function. O(nodes).
 LayerScan ScanLayers(const ir::Model& model);
 
 // The scan as configuration sees it.

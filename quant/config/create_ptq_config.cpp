@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "lathe/quant/config/layer_choice.h"
 #include "lathe/quant/config/layer_index.h"
 #include "lathe/quant/config/layer_rules.h"
@@ -50,15 +52,7 @@ class Creator {
       : network_(network), simplified_(simplified), layers_(network.layers.size()) {}
 
   StatusOr<CreatedPtqConfig> Run() {
-    if (network_.layers.empty()) {
-      return InvalidInput("the model has no layer that can be quantised");
-    }
-    for (const LayerDescription& layer : network_.layers) {
-      if (IsPtqGlobalKey(layer.name)) {
-        return InvalidInput("layer {} has the name of a global key of the configuration: rename it",
-                            Quoted(layer.name));
-      }
-    }
+    LATHE_RETURN_IF_ERROR(TakeLayers());
     LATHE_RETURN_IF_ERROR(CheckBatchNum(simplified_.batch_num));
     LATHE_ASSIGN_OR_RETURN(const LayerIndex index, LayerIndex::Create(network_));
     LATHE_RETURN_IF_ERROR(ApplySkips(index));
@@ -73,6 +67,7 @@ class Creator {
     config.force_fp16_quant = simplified_.force_fp16_quant;
     config.skip_fusion_layers = simplified_.skip_fusion_layers;
     for (size_t i = 0; i < network_.layers.size(); ++i) {
+      if (!layers_[i].taken) continue;
       LATHE_ASSIGN_OR_RETURN(PtqLayerConfig layer,
                              MakeLayer(network_.layers[i], layers_[i].source));
       layer.quant_enable = !layers_[i].skipped;
@@ -88,17 +83,53 @@ class Creator {
 
  private:
   struct LayerPlan {
+    // Is in the configuration at all.
+    bool taken = false;
     bool skipped = false;
     Source source;
   };
 
+  // All layers but those that must be named and are not.
+  Status TakeLayers() {
+    absl::flat_hash_set<std::string_view> named;
+    for (const CalibrationOverride& entry : simplified_.override_layer_configs) {
+      named.insert(entry.target);
+    }
+    const LayerDescription* unnamed = nullptr;
+    bool any = false;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const LayerDescription& layer = network_.layers[i];
+      layers_[i].taken = layer.on_request.empty() || named.contains(layer.name);
+      any |= layers_[i].taken;
+      if (!layers_[i].taken) {
+        if (unnamed == nullptr) unnamed = &layer;
+      } else if (IsPtqGlobalKey(layer.name)) {
+        return InvalidInput("layer {} has the name of a global key of the configuration: rename it",
+                            Quoted(layer.name));
+      }
+    }
+    if (any) return OkStatus();
+    Status status = InvalidInput("the model has no layer that can be quantised");
+    if (unnamed == nullptr) return status;
+    return WithContext(std::move(status), ErrorContext::kHint,
+                       fmt::format("{}: {}; {} that names it quantises it", Quoted(unnamed->name),
+                                   unnamed->on_request, kOverrideLayers));
+  }
+
   Status ApplySkips(const LayerIndex& index) {
     std::vector<bool> skipped(layers_.size());
     LATHE_RETURN_IF_ERROR(SkipLayers(index, "skip_layers", simplified_.skip_layers, skipped));
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      if (!skipped[i] || layers_[i].taken) continue;
+      const LayerDescription& layer = network_.layers[i];
+      return InvalidInput("skip_layers: {} of type {} is left out anyway: {}", Quoted(layer.name),
+                          ToString(layer.type), layer.on_request);
+    }
     LATHE_RETURN_IF_ERROR(SkipTypes(index, "skip_layer_types", simplified_.skip_layer_types,
                                     AbsentType::kRefused, skipped));
     for (size_t i = 0; i < layers_.size(); ++i) layers_[i].skipped = skipped[i];
-    if (std::find(skipped.begin(), skipped.end(), false) == skipped.end()) {
+    if (std::all_of(layers_.begin(), layers_.end(),
+                    [](const auto& l) { return l.skipped || !l.taken; })) {
       return InvalidInput("every layer that can be quantised is skipped: nothing is left to do");
     }
     return OkStatus();

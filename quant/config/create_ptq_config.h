@@ -19,7 +19,8 @@ struct PtqOptions {
 };
 
 struct CreatedPtqConfig {
-  // Every layer of the network, sorted by name; skipped layers have quant_enable false.
+  // Every layer of the network but those on request (layer.h) that no override_layer_configs names,
+  // sorted by name; skipped layers have quant_enable false.
   PtqConfig config;
   // One sentence for each wish of common_config that a layer cannot fulfil and that was therefore
   // changed.

@@ -40,6 +40,8 @@ struct LayerDescription {
   bool has_bias = false;
   // The ONNX operator: "Conv", "Gemm", ...
   std::string op;
+  // Why only a configuration that names the layer quantises it, as a clause; empty: any does.
+  std::string on_request;
 };
 
 // A node that cannot be quantised.

@@ -71,11 +71,21 @@ StatusOr<std::vector<size_t>> LayerIndex::FindTypeIfAny(std::string_view where,
         ErrorContext::kHint, hint);
   }
   std::vector<size_t> positions;
+  const LayerDescription* on_request = nullptr;
   for (size_t i = 0; i < network_->layers.size(); ++i) {
     const LayerDescription& layer = network_->layers[i];
-    if (type.has_value() ? layer.type == *type : layer.op == name) positions.push_back(i);
+    if (type.has_value() ? layer.type != *type : layer.op != name) continue;
+    if (layer.on_request.empty()) {
+      positions.push_back(i);
+    } else if (on_request == nullptr) {
+      on_request = &layer;
+    }
   }
   if (!positions.empty()) return positions;
+  if (on_request != nullptr) {
+    return InvalidInput("{}: no layer of type {} is quantised without being named; {}: {}", where,
+                        name, Quoted(on_request->name), on_request->on_request);
+  }
   for (const OtherNode& other : network_->others) {
     if (other.type == name) {
       return InvalidInput("{}: no layer of type {} can be quantised; {}: {}", where, name,

@@ -24,8 +24,9 @@ class LayerIndex {
   StatusOr<size_t> Find(std::string_view where, std::string_view name) const;
 
   // The positions of the layers of the type that `name` spells: a LayerType ("Conv2d") or, as in
-  // the ONNX flavour's files, an ONNX operator ("Conv"). An error when it is no type that can be
-  // quantised, or no layer of the network has it. Linear in the number of layers.
+  // the ONNX flavour's files, an ONNX operator ("Conv"); not those on request. An error when it is
+  // no type that can be quantised, or no layer of the network has it. Linear in the number of
+  // layers.
   StatusOr<std::vector<size_t>> FindType(std::string_view where, std::string_view name) const;
 
   // The same, but empty when no node of the network has the type.

@@ -52,9 +52,9 @@ ScaleCounts AllowedCounts(const RecordLayer& layer) {
     case RecordKind::kConvTranspose:
       return {1, layer.cout};
     case RecordKind::kLstm:
-      return {4, layer.cout};
+      return {4 * layer.directions, layer.cout};
     case RecordKind::kGru:
-      return {3, layer.cout};
+      return {3 * layer.directions, layer.cout};
     case RecordKind::kGemm:
     case RecordKind::kMatMul:
     case RecordKind::kAveragePool:

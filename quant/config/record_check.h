@@ -18,12 +18,14 @@ enum class RecordKind { kConv, kConvTranspose, kGemm, kMatMul, kAveragePool, kLs
 struct RecordLayer {
   std::string name;
   RecordKind kind = RecordKind::kConv;
-  // Conv: dims[0] of the weight; ConvTranspose: dims[1] * group; LSTM, GRU: dims[1] of W. Else not
-  // used.
+  // Conv: dims[0] of the weight; ConvTranspose: dims[1] * group; LSTM, GRU: dims[0] * dims[1] of W.
+  // Else not used.
   int64_t cout = 1;
   // Conv: dims[1] * group; ConvTranspose, MatMul: dims[0]; Gemm: dims[0], or dims[1] when transB
   // is 1. Else not used.
   int64_t cin = 1;
+  // LSTM, GRU: dims[0] of W.
+  int64_t directions = 1;
 };
 
 // All nodes a record can name, in any order.

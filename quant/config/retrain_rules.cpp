@@ -21,9 +21,11 @@ Status CheckClip(std::string_view where, std::string_view key, double value, boo
 
 NetworkDescription TrainableNetwork(NetworkDescription network) {
   std::erase_if(network.layers, [&](LayerDescription& layer) {
-    if (layer.type != LayerType::kAvgPool2d) return false;
+    std::string reason = std::move(layer.on_request);
+    if (layer.type == LayerType::kAvgPool2d) reason = "it has nothing to train";
+    if (reason.empty()) return false;
     network.others.push_back(
-        {std::move(layer.name), std::string(ToString(layer.type)), "it has nothing to train"});
+        {std::move(layer.name), std::string(ToString(layer.type)), std::move(reason)});
     return true;
   });
   return network;

@@ -155,7 +155,7 @@ Status CheckTensorRecord(const LayerRecord& record, std::string_view key,
     return hint.empty() ? status : WithContext(std::move(status), ErrorContext::kHint, hint);
   }
   LATHE_RETURN_IF_ERROR(CheckInput(where, *node, static_cast<int64_t>(name->input_index)));
-  const Status status = CheckFields(record);
+  Status status = CheckFields(record);
   if (status.ok()) return status;
   return InvalidInput("{}: {}", where, std::string(status.message()));
 }

@@ -20,6 +20,7 @@
 #include "lathe/ir/input_spec.h"
 #include "lathe/runtime/openvino/element_types.h"
 #include "lathe/runtime/openvino/failure.h"
+#include "lathe/runtime/openvino/fold_scales.h"
 #include "lathe/runtime/openvino/prepare.h"
 #include "lathe/runtime/openvino/quantize_op.h"
 #include "lathe/runtime/openvino/share_constants.h"
@@ -130,6 +131,7 @@ void AttachTaps(ov::Model& model, const Prepared& prepared,
 std::shared_ptr<ov::Model> ReadMessage(const Prepared& prepared) {
   std::shared_ptr<ov::Model> model = SharedCore().read_model(prepared.message, ov::Tensor());
   ShareConstants(*model, prepared.memory);
+  FoldScales(*model);
   MakeTopKStable(*model);
   // What stands in files was copied.
   EvictMappedPages();

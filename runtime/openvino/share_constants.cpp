@@ -9,6 +9,8 @@
 #include <openvino/core/rt_info.hpp>
 #include <openvino/op/constant.hpp>
 
+#include "lathe/support/mapped_pages.h"
+
 namespace lathe::runtime {
 namespace {
 
@@ -25,7 +27,8 @@ constexpr size_t kSmallest = size_t{1} << 14;
 void ShareConstants(const ov::Model& model, std::span<const ir::TensorBytes> memory) {
   std::map<size_t, std::vector<const ir::TensorBytes*>> by_size;
   for (const ir::TensorBytes& bytes : memory) {
-    if (bytes.size() < kSmallest) continue;
+    // Pages of a file come and go; a copy goes for good once kernels have their own.
+    if (bytes.size() < kSmallest || IsMapped(bytes.data())) continue;
     if (reinterpret_cast<uintptr_t>(bytes.data()) % kAlignment != 0) continue;
     by_size[bytes.size()].push_back(&bytes);
   }

@@ -397,6 +397,62 @@ TEST(CreatePtqConfig, ErrorsOfValues) {
             "common_config: max_percentile is 1.5, it must be above 0.5 and at most 1");
 }
 
+NetworkDescription WithLayerOnRequest() {
+  NetworkDescription network = SmallNetwork();
+  for (const std::string name : {"both", "zz_reverse"}) {
+    LayerDescription layer = network.layers[8];
+    layer.name = name;
+    layer.on_request = "its direction is not forward";
+    network.layers.push_back(std::move(layer));
+  }
+  return network;
+}
+
+TEST(CreatePtqConfig, LayersOnRequestAreThereWhenNamed) {
+  const NetworkDescription network = WithLayerOnRequest();
+  const auto names = [&](const AmctConfig& simplified) {
+    const auto created = CreatePtqConfig(network, simplified);
+    EXPECT_TRUE(created.ok()) << FormatError(created.status());
+    std::vector<std::string> result;
+    if (created.ok()) {
+      for (const auto& layer : created->config.layers) result.push_back(layer.name);
+    }
+    return result;
+  };
+  std::vector<std::string> usual = names(AmctConfig());
+  EXPECT_EQ(usual.size(), SmallNetwork().layers.size());
+  EXPECT_EQ(names(Common(Arq(std::nullopt))), usual);
+  EXPECT_EQ(names(ForType("LSTM", Arq(std::nullopt))), usual);
+  usual.emplace_back("both");
+  std::ranges::sort(usual);
+  EXPECT_EQ(names(ForLayer("both", Arq(std::nullopt))), usual);
+
+  const auto created = CreatePtqConfig(network, ForLayer("both", Arq(std::nullopt, 6)));
+  EXPECT_EQ(FormatError(created.status()),
+            "override_layer_configs 'both': layer 'both': only Conv2d takes 6- or 7-bit weights, "
+            "this is LSTM");
+}
+
+TEST(CreatePtqConfig, LayersOnRequestThatNobodyNames) {
+  NetworkDescription network = WithLayerOnRequest();
+  AmctConfig simplified;
+  simplified.skip_layers = {"both"};
+  EXPECT_EQ(Error(simplified, network),
+            "skip_layers: 'both' of type LSTM is left out anyway: its direction is not forward");
+  std::erase_if(network.layers, [](const auto& layer) { return layer.name == "lstm"; });
+  EXPECT_EQ(Error(ForType("LSTM", Arq(std::nullopt)), network),
+            "override_layer_types: no layer of type LSTM is quantised without being named; 'both': "
+            "its direction is not forward");
+  std::erase_if(network.layers, [](const auto& layer) { return layer.on_request.empty(); });
+  EXPECT_EQ(Error(AmctConfig(), network),
+            "the model has no layer that can be quantised ('both': its direction is not forward; "
+            "override_layer_configs that names it quantises it)");
+  simplified = ForLayer("both", Arq(std::nullopt));
+  simplified.skip_layers = {"both"};
+  EXPECT_EQ(Error(simplified, network),
+            "every layer that can be quantised is skipped: nothing is left to do");
+}
+
 // The ONNX flavour names types by operators.
 TEST(CreatePtqConfig, TypesByOperator) {
   AmctConfig simplified;

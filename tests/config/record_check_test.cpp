@@ -11,6 +11,7 @@ namespace {
 const RecordLayer kConv = {"conv", RecordKind::kConv, 2, 3};
 const RecordLayer kPool = {"ap", RecordKind::kAveragePool, 1, 1};
 const RecordLayer kLstm = {"lstm", RecordKind::kLstm, 64, 12};
+const RecordLayer kBoth = {"both", RecordKind::kLstm, 128, 12, 2};
 const RecordLayer kGru = {"gru", RecordKind::kGru, 48, 12};
 
 LayerRecord Good(size_t scales = 2) {
@@ -157,6 +158,10 @@ TEST(RecordCheck, Lengths) {
             "record of 'lstm': there are 1 scale_w, this LSTM takes 4 or 64");
   EXPECT_EQ(Error(GoodRecurrent(1), kGru),
             "record of 'gru': there are 1 scale_w, this GRU takes 3 or 48");
+  EXPECT_EQ(Error(GoodRecurrent(8), kBoth), "no error");
+  EXPECT_EQ(Error(GoodRecurrent(128), kBoth), "no error");
+  EXPECT_EQ(Error(GoodRecurrent(4), kBoth),
+            "record of 'both': there are 4 scale_w, this LSTM takes 8 or 128");
   LayerRecord record = GoodRecurrent(3);
   record.scale_r.resize(2, 1.0f);
   record.offset_r.resize(2);

@@ -78,6 +78,17 @@ TEST_F(InferShapesTest, FollowsShapeArithmetic) {
   EXPECT_EQ(Show(*reshape.output()), "f32 N ?");
 }
 
+// The type of a Shape's result is that of any other, its values are not.
+TEST_F(InferShapesTest, EachShapeOfOneTypeIsFollowed) {
+  Value& x = In("x", ElementType::kFloat32, {Dim::Known(2), Dim::Known(3)});
+  for (const std::string name : {"first", "second"}) {
+    Node& shape = Op(rewriter_, graph_, "Shape", name, {&x});
+    Node& filled = Op(rewriter_, graph_, "ConstantOfShape", name + ".filled", {shape.output()});
+    Infer();
+    EXPECT_EQ(Show(*filled.output()), "f32 2 3") << name;
+  }
+}
+
 TEST_F(InferShapesTest, KnownShapeArithmeticIsAConstant) {
   Value& x = In("x", ElementType::kFloat32, {Dim::Known(2), Dim::Known(3), Dim::Known(8)});
   Node& shape = Op(rewriter_, graph_, "Shape", "shape", {&x});

@@ -69,6 +69,22 @@ TEST_F(AtomicFile, SmallAndLargePiecesKeepTheirOrder) {
   EXPECT_TRUE(Read("a") == expected);
 }
 
+TEST_F(AtomicFile, WhatIsStagedCanBeRead) {
+  AtomicFileSet files;
+  const auto file = files.Add(Path("a"));
+  ASSERT_TRUE(file.ok() && (*file)->Append("text").ok());
+  const auto staged = files.Staged(Path("a"));
+  ASSERT_TRUE(staged.ok() && *staged) << FormatError(staged.status());
+  EXPECT_NE(**staged, Path("a"));
+  EXPECT_EQ(Read(std::filesystem::path(**staged).filename()), "text");
+  const auto other = files.Staged(Path("b"));
+  ASSERT_TRUE(other.ok());
+  EXPECT_EQ(*other, std::nullopt);
+  ASSERT_TRUE((*file)->Append(" and more").ok());
+  ASSERT_TRUE(files.Commit().ok());
+  EXPECT_EQ(Read("a"), "text and more");
+}
+
 TEST_F(AtomicFile, WithoutCommitNothingIsLeft) {
   ASSERT_TRUE(WriteFileAtomically(Path("a"), "old").ok());
   {

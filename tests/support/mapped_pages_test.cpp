@@ -31,5 +31,22 @@ TEST(MappedPages, EvictedPagesAreReadAgain) {
   std::filesystem::remove(path);
 }
 
+TEST(MappedPages, AddressesInFilesAreKnown) {
+  const std::string path = ::testing::TempDir() + "known_pages";
+  std::ofstream(path) << std::string(100, 'a');
+  const std::byte* begin = nullptr;
+  {
+    const auto file = MappedFile::Open(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    begin = (*file)->Range(0, 100)->data();
+    EXPECT_TRUE(IsMapped(begin));
+    EXPECT_TRUE(IsMapped(begin + 99));
+    EXPECT_FALSE(IsMapped(begin + 100));
+    EXPECT_FALSE(IsMapped(reinterpret_cast<const std::byte*>(path.data())));
+  }
+  EXPECT_FALSE(IsMapped(begin));
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace lathe

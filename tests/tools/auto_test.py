@@ -163,12 +163,19 @@ class Auto(DriverTest):
         state = self.folder / "out/net_auto_state.json"
         state.write_text('{"job": "0", "float": 5, "candidates": [[0, 5]]}')
         summary = self.summary(*self.auto(4))
-        self.assertEqual(summary["notes"], ["out/net_auto_state.json was of another model, configuration, data or "
-                                            "evaluator: begun anew"])  # fmt: skip
+        self.assertEqual(summary["notes"], ["out/net_auto_state.json was of another model, configuration, data, "
+                                            "evaluator or Lathe: begun anew"])  # fmt: skip
         self.assertEqual(summary["value"], {"float": 1000, "deploy": 996})
         state.write_text("{")
         self.refused("out/net_auto_state.json: this is not the state of an automatic calibration "
                      "(remove it to begin anew)", *self.auto(4))
+
+    def test_what_calibration_notes(self):
+        self.costs(0, 0, 0, 0)
+        config = json.loads((self.folder / "config.json").read_text())
+        (self.folder / "config.json").write_text(json.dumps({**config, "joint_quant": True}))
+        self.assertIn("joint_quant: no Add has two quantised layers in front of it and a quantised one behind it: nothing "
+                      "was joined", self.summary(*self.auto(1))["notes"])  # fmt: skip
 
     def test_lower_is_better(self):
         self.costs(-5, -5, -5, -5)

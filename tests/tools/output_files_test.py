@@ -23,10 +23,11 @@ class FullDisk(DriverTest):
 
     def test_quantize(self):
         arguments = ["quantize", "net.onnx", "-d", "b0.npy", "-o", "out/net"]
-        self.full("out/net_deploy_model.onnx: cannot write: File too large", *arguments)
+        # The first that is read again, to be measured.
+        self.full("out/net_fake_quant_model.onnx: cannot write: File too large", *arguments)
         # What stood there before stays.
         (self.folder / "out/net_record.txt").write_text("before")
-        self.full("out/net_deploy_model.onnx: cannot write: File too large", *arguments)
+        self.full("out/net_fake_quant_model.onnx: cannot write: File too large", *arguments)
         self.done(*arguments)
         # Not even those that would fit are written.
         sizes = {name: (self.folder / "out" / name).stat().st_size for name in RESULTS}
@@ -153,7 +154,7 @@ class Interrupted(DriverTest):
         process.send_signal(how)
         out, err = process.communicate(timeout=60)
         lines = [line for line in err.splitlines()
-                 if not line.startswith(("calibrating", "comparing", "measuring", "rounding"))]  # fmt: skip
+                 if not line.startswith(("calibrating", "comparing", "measuring", "rounding", "searching"))]  # fmt: skip
         self.assertEqual(len(lines), 1, lines)
         self.assertRegex(lines[0], rf"\Alathe: error: (node '\w+': )?interrupted while {at}[a-z ]*, \d+ of \d+ done; nothing was written\Z")
         self.assertEqual((process.returncode, out), (1, ""))
@@ -178,6 +179,14 @@ class Interrupted(DriverTest):
         (self.folder / "ada.cfg").write_text("batch_num: 1 common_config { ada_quantize { num_iteration: 20000 } }")
         self.interrupt("quantize", "net.onnx", "-d", "b0.npy", "--cfg", "ada.cfg", "-o", "out/net", at="rounding conv1",
                        how=signal.SIGTERM)  # fmt: skip
+
+    def test_while_scales_of_channels_are_searched(self):
+        head = [helper.make_node("Mul", ["x", "one"], ["f"], "same"), helper.make_node("MatMul", ["f", "w"], ["y"], "fc")]
+        save_net(self.folder / "wide.onnx", head, {"one": np.ones(1, np.float32), "w": random(4, 4096)}, {"x": [1024, 4]}, {"y": [1024, 4096]})
+        self.save("rows.npy", random(1024, 4))
+        (self.folder / "kv.cfg").write_text("kv_cache_quant_config { quant_layers: 'fc' calibration_config { hfmg_quantize { "
+                                            "quant_granularity: per_channel } } }")  # fmt: skip
+        self.interrupt("kv-cache", "wide.onnx", "--cfg", "kv.cfg", "-d", "rows.npy", "--record", "kv.txt", at="searching")
 
     def test_other_commands(self):
         data = ["-d", *self.data[1:]]

@@ -9,6 +9,10 @@ namespace fs = std::filesystem;
 
 StatusOr<std::shared_ptr<const MappedFile>> ExternalFiles::Open(std::string_view location) {
   if (const auto it = files_.find(location); it != files_.end()) return it->second;
+  if (const auto it = elsewhere_.find(location); it != elsewhere_.end()) {
+    LATHE_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> opened, MappedFile::Open(it->second));
+    return files_.emplace(location, std::move(opened)).first->second;
+  }
   if (location.empty()) return InvalidInput("external data has no location");
   if (location.find('\0') != std::string_view::npos) {
     return InvalidInput("external data location contains a zero byte");

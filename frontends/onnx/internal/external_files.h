@@ -10,11 +10,15 @@
 
 namespace lathe::frontends {
 
-// Opens each file once, and only files inside one folder.
+// Opens each file once, and only files inside one folder or named beforehand.
 class ExternalFiles {
  public:
-  // Empty: there is no folder, every file is an error.
-  explicit ExternalFiles(std::string folder) : folder_(std::move(folder)) {}
+  using Paths = std::map<std::string, std::string, std::less<>>;
+
+  // An empty folder: there is none. `elsewhere`: where files are whose location is taken for a
+  // name.
+  ExternalFiles(std::string folder, Paths elsewhere)
+      : folder_(std::move(folder)), elsewhere_(std::move(elsewhere)) {}
 
   // Errors: the location is empty, absolute, has a ".." or leads out of the folder through a
   // symbolic link; the file is missing.
@@ -22,6 +26,7 @@ class ExternalFiles {
 
  private:
   std::string folder_;
+  Paths elsewhere_;
   std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>> files_;
 };
 

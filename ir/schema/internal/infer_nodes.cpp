@@ -111,8 +111,9 @@ std::optional<PlainNode> Inferencer::AsPlainNode(const Node& node, const Scope& 
   return omits ? std::nullopt : std::optional(std::move(plain));
 }
 
-// Some operand may be a shape whose extents are of interest.
+// The result, or some operand, may be a shape whose extents are of interest.
 bool Inferencer::MayPropagate(const Node& node, const Scope& scope) const {
+  if (node.Is("Shape") || node.Is("Size")) return true;
   return node.num_inputs() == 0 || std::ranges::any_of(node.inputs(), [&](const Use& input) {
            if (input.value() == nullptr) return false;
            const Type& type = *TypeOf(scope, *input.value());

@@ -157,6 +157,21 @@ TEST_F(ImportExternalData, ModelsInMemoryNeedAFolder) {
   ASSERT_TRUE(model.ok()) << FormatError(model.status());
 }
 
+TEST_F(ImportExternalData, FilesCanStandElsewhere) {
+  onnx::ModelProto proto = ModelWithGraph("name: 'g'");
+  *proto.mutable_graph()->add_initializer() = External("t", 10, {{"location", "later.bin"}});
+  const std::string message = proto.SerializeAsString();
+  const auto bytes = BytesOf(message);
+  const std::string file = folder_ / "model/w.bin";
+  const auto model =
+      frontends::ImportOnnxBytes(bytes, "test.onnx", {.external_files = {{"later.bin", file}}});
+  ASSERT_TRUE(model.ok()) << FormatError(model.status());
+  EXPECT_THAT(FormatError(frontends::ImportOnnxBytes(
+                              bytes, "test.onnx", {.external_files = {{"later.bin", file + "x"}}})
+                              .status()),
+              testing::HasSubstr("w.binx"));
+}
+
 TEST_F(ImportExternalData, AModelInTheCurrentFolderFindsItsData) {
   ASSERT_TRUE(Read({External("t", 10, {{"location", "w.bin"}})}).ok());
   const auto before = std::filesystem::current_path();

@@ -1,5 +1,7 @@
 #include "lathe/passes/quant/insert_calibration.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "lathe/quant/config/quant_settings.h"
@@ -95,9 +97,9 @@ TEST(InsertCalibration, TheHiddenStateOfARecurrentLayerIsObservedToo) {
       Listing(net.graph()),
       "Observe(x)\n"
       "rnn, rnn.output1 = GRU(x, w, r, -, -, h)\n"
-      "rnn.hidden.but_last.output0 = Slice(rnn, rnn.hidden.first, rnn.hidden.end, "
-      "rnn.hidden.first)\n"
       "rnn.hidden.initial.output0 = Reshape(h, rnn.hidden.flat)\n"
+      "rnn.hidden.but_last.output0 = Slice(rnn, rnn.hidden.first, rnn.hidden.end, "
+      "rnn.hidden.axis)\n"
       "rnn.hidden.later.output0 = Reshape(rnn.hidden.but_last.output0, rnn.hidden.flat)\n"
       "rnn.hidden.all.output0 = Concat(rnn.hidden.initial.output0, rnn.hidden.later.output0)\n"
       "Observe(rnn.hidden.all.output0)\n"
@@ -109,6 +111,47 @@ TEST(InsertCalibration, TheHiddenStateOfARecurrentLayerIsObservedToo) {
     hidden += static_cast<int>(node.IntAttribute("hidden", 0));
   }
   EXPECT_EQ(hidden, 1);
+}
+
+// The direction that runs in reverse ends at the first step; without initial_h there is a zero.
+TEST(InsertCalibration, TheHiddenStateOfBothDirections) {
+  GraphBuilder net;
+  ir::Node* lstm =
+      net.Node("LSTM", "rnn",
+               {net.Input("x", {3, 1, 4}), net.Init("w", {2, 8, 4}), net.Init("r", {2, 8, 2})},
+               {{"direction", std::string("bidirectional")}}, 2);
+  net.Output(lstm->output(1));
+  EXPECT_EQ(Statistic(Insert(net, {"rnn"}), "observers"), 2);
+  EXPECT_EQ(Listing(net.graph()),
+            "Observe(x)\n"
+            "rnn, rnn.output1 = LSTM(x, w, r)\n"
+            "rnn.hidden.but_last.output0 = Slice(rnn, rnn.hidden.first, rnn.hidden.end, "
+            "rnn.hidden.axis)\n"
+            "rnn.hidden.later.output0 = Reshape(rnn.hidden.but_last.output0, rnn.hidden.flat)\n"
+            "rnn.hidden.but_last.reverse.output0 = Slice(rnn, rnn.hidden.first.reverse, "
+            "rnn.hidden.end.reverse, rnn.hidden.axis.reverse)\n"
+            "rnn.hidden.later.reverse.output0 = Reshape(rnn.hidden.but_last.reverse.output0, "
+            "rnn.hidden.flat)\n"
+            "rnn.hidden.all.output0 = Concat(rnn.hidden.zero, rnn.hidden.later.output0, "
+            "rnn.hidden.later.reverse.output0)\n"
+            "Observe(rnn.hidden.all.output0)\n"
+            "return rnn.output1\n");
+  const auto constant = [&](std::string_view name) {
+    for (const ir::Node& node : net.graph().nodes()) {
+      for (const ir::Value* input : {node.input(0), node.input(1), node.input(2), node.input(3)}) {
+        if (input != nullptr && input->name_text() == name) {
+          return *input->ConstantTensor().Values<int64_t>();
+        }
+      }
+    }
+    return std::vector<int64_t>();
+  };
+  constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(constant("rnn.hidden.first"), (std::vector<int64_t>{0, 0}));
+  EXPECT_EQ(constant("rnn.hidden.end"), (std::vector<int64_t>{-1, 1}));
+  EXPECT_EQ(constant("rnn.hidden.first.reverse"), (std::vector<int64_t>{1, 1}));
+  EXPECT_EQ(constant("rnn.hidden.end.reverse"), (std::vector<int64_t>{kEnd, 2}));
+  EXPECT_EQ(constant("rnn.hidden.axis.reverse"), (std::vector<int64_t>{0, 1}));
 }
 
 TEST(InsertCalibration, WhatALayerOfABranchSeesIsLedOut) {
