@@ -10,8 +10,8 @@
 
 namespace lathe::quant {
 
-// The layers that can be trained: all but AvgPool2d, which has nothing to train, and those that only
-// a configuration after training may name (layer.h).
+// The layers that can be trained: all but AvgPool2d, which has nothing to train, and those that
+// only a configuration after training may name (layer.h).
 NetworkDescription TrainableNetwork(NetworkDescription network);
 
 // clip_max above 0, clip_min below 0, both finite in float32; 4, 8 or 16 bits.
