@@ -30,6 +30,9 @@ StatusOr<ConvertedModel> Convert(LoadedQdqModel qdq) {
   passes::LowerQdqOutputs(*converted.models.deploy, converted.report);
   const passes::QdqReport& report = converted.report;
   if (report.layers > 0 || report.pairs > 0 || report.kept.size() < kept) return converted;
+  if (report.float_layers.empty() && report.kept.empty()) {
+    return InvalidInput("nothing of the model can be converted: it rounds nothing but constants");
+  }
   const passes::QdqNote& first =
       report.float_layers.empty() ? report.kept.front() : report.float_layers.front();
   return InvalidInput("nothing of the model can be converted; {}: {}", Quoted(first.node),

@@ -68,7 +68,8 @@ class Finder {
                          ErrorContext::kHint, "set its retrain_enable to false");
     }
     const std::string path = PathOf(node);
-    if (node.Is("Conv") || node.Is("ConvTranspose")) {
+    if (node.Is("Conv") || node.Is("ConvTranspose") || node.Is("InstanceNormalization") ||
+        node.Is("LayerNormalization") || node.Is("GroupNormalization")) {
       Add(node, 1, path + ".weight");
       Add(node, 2, path + ".bias");
     } else if (node.Is("Gemm")) {
@@ -84,10 +85,6 @@ class Finder {
       for (size_t i = 0; i < kNames.size(); ++i) Add(node, i + 1, path + std::string(kNames[i]));
     } else if (node.Is("PRelu")) {
       Add(node, 1, path + ".weight", ParameterLayout::kFlat);
-    } else if (node.Is("InstanceNormalization") || node.Is("LayerNormalization") ||
-               node.Is("GroupNormalization")) {
-      Add(node, 1, path + ".weight");
-      Add(node, 2, path + ".bias");
     }
     return OkStatus();
   }
@@ -118,7 +115,7 @@ class Finder {
   }
 
   std::string KeyOfInitializer(std::string_view name) const {
-    const std::string key = WithoutWrapper(name);
+    std::string key = WithoutWrapper(name);
     const size_t dot = key.rfind('.');
     if (dot != std::string::npos && trained_names_.contains(key.substr(0, dot))) {
       return key.substr(0, dot) + ".quant_module.replaced_module" + key.substr(dot);

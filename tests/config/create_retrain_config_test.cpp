@@ -80,6 +80,20 @@ TEST(CreateRetrainConfig, TypesThatTheModelHasNotHaveNoEffect) {
   EXPECT_EQ(created->config, CreateRetrainConfig(network, {})->config);
 }
 
+TEST(CreateRetrainConfig, LayersBeyondTheReferenceAreNotTrained) {
+  NetworkDescription network = SmallNetwork();
+  for (LayerDescription& layer : network.layers) {
+    if (layer.type == LayerType::kLstm) layer.on_request = "it runs backwards";
+  }
+  const auto created = CreateRetrainConfig(network, {});
+  ASSERT_TRUE(created.ok()) << FormatError(created.status());
+  for (const RetrainLayerConfig& layer : created->config.layers) EXPECT_NE(layer.name, "lstm");
+  AmctRetrainConfig simplified;
+  simplified.override_layer_configs = {{"lstm", {}, {}}};
+  EXPECT_EQ(Error(simplified, network),
+            "override_layer_configs: 'lstm' of type LSTM cannot be quantised: it runs backwards");
+}
+
 TEST(CreateRetrainConfig, SkippedUnlessOverridden) {
   AmctRetrainConfig simplified;
   simplified.skip_layers = {"stem"};

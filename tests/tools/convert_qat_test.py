@@ -299,6 +299,11 @@ class Values(ConvertTest):
         net.save(self.folder / "none.onnx", {"x": [1, 4, 5, 5]}, {y: [1, 4, 5, 5]})
         self.refused("none.onnx: nothing of the model can be converted; 'a.dq': its scales lie along an axis",
                      "convert-qat", "none.onnx", "-o", "out/none")  # fmt: skip
+        net = Qdq()
+        y = net.op("Add", ["x", net.weight("w", int8(1, 4, 5, 5), 0.01)], "add")
+        net.save(self.folder / "constant.onnx", {"x": [1, 4, 5, 5]}, {y: [1, 4, 5, 5]})
+        self.refused("constant.onnx: nothing of the model can be converted: it rounds nothing but constants",
+                     "convert-qat", "constant.onnx", "-o", "out/none")  # fmt: skip
 
 
 class Reader(quantization.CalibrationDataReader):
