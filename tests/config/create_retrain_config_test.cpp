@@ -201,20 +201,6 @@ TEST(CreateRetrainConfig, ErrorsOfRules) {
             "allowed are INT4, INT8");
 }
 
-TEST(CreateRetrainConfig, LayersOnRequestAreNotTrained) {
-  NetworkDescription network;
-  network.layers = {{"conv", LayerType::kConv2d, 1, {}, true, "Conv"},
-                    {"rnn", LayerType::kLstm, 1, {}, true, "LSTM", "it runs in reverse"}};
-  const auto created = CreateRetrainConfig(network, AmctRetrainConfig{});
-  ASSERT_TRUE(created.ok()) << FormatError(created.status());
-  ASSERT_EQ(created->config.layers.size(), 1u);
-  EXPECT_EQ(created->config.layers[0].name, "conv");
-  AmctRetrainConfig named;
-  named.override_layer_configs = {{"rnn", {}, {}}};
-  EXPECT_EQ(FormatError(CreateRetrainConfig(network, named).status()),
-            "override_layer_configs: 'rnn' of type LSTM cannot be quantised: it runs in reverse");
-}
-
 TEST(CreateRetrainConfig, ErrorsOfNetworks) {
   NetworkDescription network;
   network.layers = {{"pool", LayerType::kAvgPool2d, 1, {}, false, "AveragePool"}};
