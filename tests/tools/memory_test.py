@@ -62,7 +62,8 @@ class MaxMemory(DriverTest):
         summary = json.loads(out)
         # This process was forked from Python, whose own size counts until the program is started.
         told = summary["peak_memory_bytes"]
-        self.assertLessEqual(told, 1024 * usage.ru_maxrss)
+        # The system brings its two counters up to date at different times.
+        self.assertLessEqual(told, 1024 * usage.ru_maxrss + 1_000_000)
         return summary, told, error
 
     def kept(self, command, limit):
