@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "lathe/backends/config/ptq_json.h"
+#include "lathe/flows/batch_count.h"
 #include "lathe/flows/content_hash.h"
 #include "lathe/flows/rollback_search.h"
 #include "lathe/flows/stage_result.h"
@@ -291,11 +292,7 @@ StatusOr<AutoSummary> AutoCalibrate(LoadedModel loaded, const AutoRequest& reque
   wishes.options.batch_num = static_cast<int64_t>(request.data->num_batches());
   LATHE_ASSIGN_OR_RETURN(ChosenConfig chosen, ChooseConfig(*loaded.model, wishes));
   chosen.notes.insert(chosen.notes.begin(), loaded.notes.begin(), loaded.notes.end());
-  const auto used = static_cast<size_t>(chosen.settings.batch_num);
-  if (request.data->num_batches() > used) {
-    chosen.notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used",
-                                       used, request.data->num_batches() - used));
-  }
+  NoteUnusedBatches(chosen.settings.batch_num, *request.data, chosen.notes);
   chosen.notes.insert(chosen.notes.end(), request.evaluator.notes.begin(),
                       request.evaluator.notes.end());
   LATHE_ASSIGN_OR_RETURN(OutputPaths paths, MakeOutputPaths(request.output_prefix));

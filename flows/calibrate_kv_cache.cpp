@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "lathe/flows/batch_count.h"
 #include "lathe/flows/kv_observer.h"
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/quant/config/layer_index.h"
@@ -78,12 +79,8 @@ StatusOr<quant::Record> CalibrateKvCache(const ir::Model& model, const quant::Kv
                                          const RunControl& control) {
   LATHE_RETURN_IF_ERROR(quant::CheckKvConfig(config));
   LATHE_ASSIGN_OR_RETURN(std::vector<Observed> layers, FindLayers(model, config));
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(config.batch_num, data));
   const auto num_batches = static_cast<size_t>(config.batch_num);
-  if (data.num_batches() < num_batches) {
-    return WithContext(InvalidInput("the configuration asks for {} batches, the data has {}",
-                                    num_batches, data.num_batches()),
-                       ErrorContext::kHint, "give more data or lower batch_num");
-  }
   ObserverContext context(control.threads);
   for (Observed& each : layers) {
     const bool asymmetric = each.layer->activation.asymmetric.value_or(config.activation_offset);

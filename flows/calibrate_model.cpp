@@ -5,6 +5,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "lathe/flows/ada_round_model.h"
+#include "lathe/flows/batch_count.h"
 #include "lathe/flows/join_layers.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/flows/spill_weights.h"
@@ -40,17 +41,6 @@ void SetRoundedWeights(ir::Model& model, const std::vector<RoundedWeight>& weigh
 }
 
 }  // namespace
-
-Status CheckEnoughBatches(const quant::QuantSettings& settings,
-                          const frontends::BatchSource& data) {
-  const auto wanted = static_cast<size_t>(settings.batch_num);
-  if (data.num_batches() < wanted) {
-    return WithContext(InvalidInput("the configuration asks for {} batches, the data has {}",
-                                    wanted, data.num_batches()),
-                       ErrorContext::kHint, "give more data or lower batch_num");
-  }
-  return OkStatus();
-}
 
 StatusOr<CalibratedWeights> CalibrateWeights(
     std::unique_ptr<ir::Model> model, const quant::QuantSettings& settings, eval::Engine& engine,
@@ -91,7 +81,7 @@ StatusOr<CalibratedModel> CalibrateActivations(CalibratedWeights weights, eval::
                                                const frontends::BatchSource& data,
                                                const RunControl& control) {
   quant::QuantSettings& settings = weights.settings;
-  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings, data));
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings.batch_num, data));
   passes::Resources resources;
   resources.Provide(&settings);
   resources.Provide(&weights.record);
@@ -138,7 +128,7 @@ StatusOr<CalibratedModel> CalibrateModel(std::unique_ptr<ir::Model> model,
                                          const quant::QuantSettings& settings, eval::Engine& engine,
                                          const frontends::BatchSource& data,
                                          const RunControl& control, const BalanceRecord* balance) {
-  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings, data));
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(settings.batch_num, data));
   LATHE_ASSIGN_OR_RETURN(
       CalibratedWeights weights,
       CalibrateWeights(std::move(model), settings, engine, data, control, balance));

@@ -39,9 +39,6 @@ struct CalibratedWeights {
   passes::QuantReport report;
 };
 
-// Error: `data` has fewer than batch_num batches.
-Status CheckEnoughBatches(const quant::QuantSettings& settings, const frontends::BatchSource& data);
-
 // Uses the first batch_num batches of `data`; fewer are an error. `model` is used up. Layers with
 // dmq_balancer_param take their factors from `balance`, a record of BalanceModel; null: they are
 // measured first.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <system_error>
 
+#include "lathe/flows/batch_count.h"
 #include "lathe/flows/fidelity.h"
 #include "lathe/flows/memory_plan.h"
 #include "lathe/flows/stage_result.h"
@@ -47,13 +48,9 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
   summary.notes = std::move(loaded.notes);
   summary.notes.insert(summary.notes.end(), chosen.notes.begin(), chosen.notes.end());
   summary.bytes_before = ModelSize(*loaded.model, request.model_path);
-  const auto used = static_cast<size_t>(chosen.settings.batch_num);
-  if (request.data->num_batches() > used) {
-    summary.notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used",
-                                        used, request.data->num_batches() - used));
-  }
-
-  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(chosen.settings, *request.data));
+  const int64_t used = chosen.settings.batch_num;
+  NoteUnusedBatches(used, *request.data, summary.notes);
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(used, *request.data));
   if (request.effort == Effort::kHigh) {
     LATHE_RETURN_IF_ERROR(CheckHighEffort(chosen.settings, request.control));
   }
@@ -65,7 +62,7 @@ StatusOr<QuantizeSummary> QuantizeModel(LoadedModel loaded, const QuantizeReques
 
   // The float model is run before there are rounded weights, which would wait beside its own.
   const FidelityData data{.calibration = *request.data,
-                          .last_batch = used - 1,
+                          .last_batch = static_cast<size_t>(used) - 1,
                           .evaluation = evaluation,
                           .labels = request.labels};
   LATHE_ASSIGN_OR_RETURN(const Answers wanted,

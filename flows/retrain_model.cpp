@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lathe/flows/batch_count.h"
 #include "lathe/flows/choose_retrain_config.h"
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/restore_state.h"
@@ -56,11 +57,7 @@ StatusOr<std::unique_ptr<frontends::BatchSource>> OpenData(const RetrainData& da
   LATHE_ASSIGN_OR_RETURN(auto source, data.open(*network.model));
   const auto wanted = static_cast<size_t>(network.batch_num);
   const size_t given = source->num_batches();
-  if (given < wanted) {
-    return WithContext(
-        InvalidInput("the configuration asks for {} batches, the data has {}", wanted, given),
-        ErrorContext::kHint, "give more data or lower batch_num");
-  }
+  LATHE_RETURN_IF_ERROR(CheckEnoughBatches(network.batch_num, *source));
   if (given > wanted) {
     network.notes.push_back(fmt::format("batch_num is {}: {} of {} batches were not used", wanted,
                                         given - wanted, given));

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "lathe/frontends/config/internal/ifmr_fields.h"
 #include "lathe/frontends/config/internal/text_proto.h"
 #include "lathe/proto/kv_calibration_config.pb.h"
 #include "lathe/quant/config/layer_index.h"
-#include "lathe/support/decimal_text.h"
 #include "lathe/support/quoted.h"
 
 namespace lathe::frontends {
@@ -28,13 +28,8 @@ KvLayerConfig Read(const proto::CalibrationConfig& message) {
     layer.activation.algorithm = quant::HfmgParameters{message.hfmg_quantize().num_of_bins()};
     ReadCommon(message.hfmg_quantize(), layer);
   } else {
-    const proto::FMRQuantize& ifmr = message.ifmr_quantize();
-    layer.activation.algorithm = quant::IfmrParameters{
-        ShortestDecimal(ifmr.max_percentile()),
-        ShortestDecimal(ifmr.min_percentile()),
-        {ShortestDecimal(ifmr.search_range_start()), ShortestDecimal(ifmr.search_range_end())},
-        ShortestDecimal(ifmr.search_step())};
-    ReadCommon(ifmr, layer);
+    layer.activation.algorithm = ReadIfmr(message.ifmr_quantize());
+    ReadCommon(message.ifmr_quantize(), layer);
   }
   return layer;
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <tuple>
 
+#include "lathe/frontends/config/internal/ifmr_fields.h"
 #include "lathe/frontends/config/internal/text_proto.h"
 #include "lathe/proto/calibration_config.pb.h"
 #include "lathe/support/decimal_text.h"
@@ -16,7 +17,6 @@ using quant::AdaOptions;
 using quant::ArqOptions;
 using quant::CalibrationChoice;
 using quant::HfmgParameters;
-using quant::IfmrParameters;
 
 constexpr std::string_view kNoNuq =
     "non-uniform quantisation is not done; the reference dropped it too, as accelerators gain "
@@ -38,13 +38,8 @@ std::optional<bool> Asymmetric(const Message& message) {
 }
 
 ActivationConfig Read(const proto::FMRQuantize& message) {
-  IfmrParameters ifmr;
-  ifmr.max_percentile = ShortestDecimal(message.max_percentile());
-  ifmr.min_percentile = ShortestDecimal(message.min_percentile());
-  ifmr.search_range = {ShortestDecimal(message.search_range_start()),
-                       ShortestDecimal(message.search_range_end())};
-  ifmr.search_step = ShortestDecimal(message.search_step());
-  return {message.dst_type() == proto::FMRQuantize::INT16 ? 16 : 8, ifmr, Asymmetric(message)};
+  return {message.dst_type() == proto::FMRQuantize::INT16 ? 16 : 8, ReadIfmr(message),
+          Asymmetric(message)};
 }
 
 ActivationConfig Read(const proto::HFMGQuantize& message) {

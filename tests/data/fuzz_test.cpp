@@ -6,39 +6,12 @@
 #include "files.h"
 #include "lathe/frontends/data/npy.h"
 #include "lathe/frontends/data/npz.h"
+#include "lathe/tests/support/fuzz_inputs.h"
 
 namespace lathe::frontends {
 namespace {
 
-int Iterations() {
-  const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");
-  return text != nullptr ? std::atoi(text) : 6000;
-}
-
-std::string Mutate(std::string bytes, std::mt19937& random) {
-  const auto below = [&](size_t n) { return n == 0 ? 0 : random() % n; };
-  for (uint64_t edits = 1 + below(4); edits > 0; --edits) {
-    const size_t at = below(bytes.size());
-    switch (below(5)) {
-      case 0:
-        if (!bytes.empty()) bytes[at] = static_cast<char>(random());
-        break;
-      case 1:
-        bytes.resize(at);
-        break;
-      case 2:
-        bytes.insert(at, 1 + below(8), static_cast<char>(random()));
-        break;
-      case 3:
-        bytes.erase(at, 1 + below(8));
-        break;
-      default:
-        // Lengths and offsets at their limits.
-        for (size_t i = at; i < std::min(bytes.size(), at + 1 + below(8)); ++i) bytes[i] = '\xff';
-    }
-  }
-  return bytes;
-}
+constexpr int kIterations = 6000;
 
 // Walks what was read, so that a sanitizer sees every byte of it.
 uint64_t Sum(const ir::Tensor& tensor) {
@@ -58,8 +31,8 @@ TEST(Fuzz, Npy) {
       test::Npy("{'descr': '|u1', 'fortran_order': False, 'shape': (5,)}", "12345", 3),
   };
   uint64_t sum = 0, read = 0;
-  for (int i = 0; i < Iterations(); ++i) {
-    const std::string bytes = Mutate(seeds[random() % std::size(seeds)], random);
+  for (int i = 0; i < test::FuzzIterations(kIterations); ++i) {
+    const std::string bytes = test::Damage(seeds[random() % std::size(seeds)], random);
     const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
     const auto tensor =
         DecodeNpy(std::make_shared<std::vector<std::byte>>(begin, begin + bytes.size()));
@@ -85,9 +58,9 @@ TEST(Fuzz, Npz) {
   };
   const test::TemporaryFolder folder;
   uint64_t sum = 0;
-  for (int i = 0; i < Iterations() / 4; ++i) {
+  for (int i = 0; i < test::FuzzIterations(kIterations) / 4; ++i) {
     const std::string path =
-        folder.Write("a.npz", Mutate(seeds[random() % std::size(seeds)], random));
+        folder.Write("a.npz", test::Damage(seeds[random() % std::size(seeds)], random));
     const auto npz = NpzFile::Open(path);
     if (!npz.ok()) continue;
     for (const NpzFile::Entry& entry : npz->entries()) {

@@ -1,5 +1,4 @@
 #include <bit>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 
@@ -12,6 +11,7 @@
 #include "lathe/ir/text/parse.h"
 #include "lathe/ir/text/print.h"
 #include "lathe/ir/verifier.h"
+#include "lathe/tests/support/fuzz_inputs.h"
 #include "shared_models.h"
 
 namespace lathe::ir {
@@ -458,8 +458,7 @@ blobs {
     ASSERT_EQ(ErrorOf(seed), "");
     ExpectRoundTrip(**ParseModel(seed));
   }
-  const char* variable = std::getenv("LATHE_FUZZ_ITERATIONS");
-  const int iterations = variable != nullptr ? std::atoi(variable) : 30000;
+  const int iterations = test::FuzzIterations(30000);
   std::mt19937 random(3);
   const auto below = [&](size_t count) {
     return std::uniform_int_distribution<size_t>(0, count - 1)(random);

@@ -318,10 +318,7 @@ class Directions(LayerTest):
         net, text = Net(), ""
         for op in GATES:
             net.add(op, op, **KINDS["both"])
-            lines = [f"    scale_{letter}: {0.01 * (i + 1)}\n    offset_{letter}: 0\n"
-                     for letter in "wr" for i in range(2 * GATES[op])]  # fmt: skip
-            lines += ['    scale_d: 0.02\n    offset_d: 3\n    scale_h: 0.01\n    offset_h: -4\n    act_type: "INT8"\n']
-            text += f'record {{\n  key: "{op}"\n  value {{\n' + "".join(lines) + "  }\n}\n"
+            text += gate_record(op, 2 * GATES[op])
         self.write(net.nodes, net.weights, net.inputs, net.outputs)
         (self.folder / "gates.txt").write_text(text)
         self.done("save", "net.onnx", "--record", "gates.txt", "-o", "gates/net")

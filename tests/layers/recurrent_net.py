@@ -4,6 +4,13 @@ from quantised import *
 GATES = {"LSTM": 4, "GRU": 3}
 
 
+def gate_record(op, scales):
+    """A record's text for the layer called like its operator, with so many scales of W and of R."""
+    lines = [f"    scale_{letter}: {0.01 * (i + 1)}\n    offset_{letter}: 0\n" for letter in "wr" for i in range(scales)]
+    lines += ['    scale_d: 0.02\n    offset_d: 3\n    scale_h: 0.01\n    offset_h: -4\n    act_type: "INT8"\n']
+    return f'record {{\n  key: "{op}"\n  value {{\n' + "".join(lines) + "  }\n}\n"
+
+
 class Net:
     """Layers side by side, each with inputs and outputs of its own: one run quantises them all."""
 

@@ -9,6 +9,7 @@
 #include "lathe/backends/config/record.h"
 #include "lathe/backends/onnx/export.h"
 #include "lathe/flows/balance_model.h"
+#include "lathe/flows/batch_count.h"
 #include "lathe/flows/calibrate_model.h"
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/memory_plan.h"
@@ -72,11 +73,7 @@ Status Run(const CalibrateOptions& options, const GlobalOptions& global) {
   LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *loaded.model, global));
   std::vector<std::string> notes = std::move(loaded.notes);
   notes.insert(notes.end(), chosen.notes.begin(), chosen.notes.end());
-  const auto used = static_cast<size_t>(chosen.settings.batch_num);
-  if (data->num_batches() > used) {
-    notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used", used,
-                                data->num_batches() - used));
-  }
+  flows::NoteUnusedBatches(chosen.settings.batch_num, *data, notes);
   LATHE_ASSIGN_OR_RETURN(const std::optional<flows::BalanceRecord> balance,
                          ReadBalanceRecord(options, chosen.settings, notes));
   Progress progress;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lathe/backends/config/record.h"
+#include "lathe/flows/batch_count.h"
 #include "lathe/flows/calibrate_kv_cache.h"
 #include "lathe/flows/load_model.h"
 #include "lathe/flows/output_paths.h"
@@ -48,11 +49,7 @@ Status Run(const KvCacheOptions& options, const GlobalOptions& global) {
   LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, flows::LoadFloatModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *loaded.model, global));
   std::vector<std::string> notes = std::move(loaded.notes);
-  const auto used = static_cast<size_t>(config.batch_num);
-  if (data->num_batches() > used) {
-    notes.push_back(fmt::format("batch_num is {}: {} batches of the data were not used", used,
-                                data->num_batches() - used));
-  }
+  flows::NoteUnusedBatches(config.batch_num, *data, notes);
   Progress progress;
   const std::unique_ptr<eval::Engine> engine = runtime::MakeOpenVinoEngine();
   LATHE_ASSIGN_OR_RETURN(const quant::Record record,

@@ -101,11 +101,7 @@ Calibration Calibrate(nb::handle model, nb::handle data, nb::handle config, nb::
   const ModelArgument argument(model);
   const DataArgument batches(call, data);
   const flows::ConfigRequest request = ConfigArgument(config, nb::none());
-  std::optional<flows::BalanceRecord> factors;
-  if (!balance.is_none()) {
-    Record record = RecordArgument(balance);
-    factors = flows::BalanceRecord{std::move(record.record), std::move(record.path)};
-  }
+  const std::optional<flows::BalanceRecord> factors = BalanceArgument(balance);
   const Control control(call, {threads, std::move(shapes), std::move(progress), max_memory});
   Calibration result = call.Run([&]() -> StatusOr<Calibration> {
     LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, argument.LoadFloat());

@@ -51,6 +51,12 @@ Record RecordArgument(nb::handle given) {
   return Call().Run([path = PathOf(given)] { return ReadRecord(path); });
 }
 
+std::optional<flows::BalanceRecord> BalanceArgument(nb::handle given) {
+  if (given.is_none()) return std::nullopt;
+  Record record = RecordArgument(given);
+  return flows::BalanceRecord{std::move(record.record), std::move(record.path)};
+}
+
 void AddRecord(nb::module_& module) {
   AddLayerRecord(module);
   nb::class_<Record>(module, "Record", "The factors of a network's layers, by name.")

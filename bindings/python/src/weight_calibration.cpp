@@ -28,11 +28,7 @@ class WeightCalibration {
     const ModelArgument argument(model);
     const DataArgument batches(call, data);
     const flows::ConfigRequest request = ConfigArgument(config, nb::none());
-    std::optional<flows::BalanceRecord> factors;
-    if (!balance.is_none()) {
-      Record read = RecordArgument(balance);
-      factors = flows::BalanceRecord{std::move(read.record), std::move(read.path)};
-    }
+    const std::optional<flows::BalanceRecord> factors = BalanceArgument(balance);
     const Control control(call, {0, nb::none(), nb::bool_(false)});
     weights_ = call.Run([&]() -> StatusOr<flows::CalibratedWeights> {
       LATHE_ASSIGN_OR_RETURN(flows::LoadedModel loaded, argument.LoadFloat());

@@ -7,45 +7,14 @@
 #include "lathe/frontends/checkpoint/match_state.h"
 #include "lathe/tests/frontends/checkpoint/read.h"
 #include "lathe/tests/frontends/checkpoint/torch_files.h"
+#include "lathe/tests/support/fuzz_inputs.h"
 
 namespace lathe::frontends {
 namespace {
 
 using namespace test;  // NOLINT: writers of files
 
-int Iterations() {
-  const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");
-  return text != nullptr ? std::atoi(text) : 300;
-}
-
-std::string Mutate(std::string bytes, std::mt19937& random) {
-  const auto below = [&](size_t n) { return n == 0 ? 0 : random() % n; };
-  for (uint64_t edits = 1 + below(4); edits > 0; --edits) {
-    const size_t at = below(bytes.size());
-    switch (below(6)) {
-      case 0:
-        if (!bytes.empty()) bytes[at] = static_cast<char>(random());
-        break;
-      case 1:
-        bytes.resize(at);
-        break;
-      case 2:
-        bytes.insert(at, 1 + below(8), static_cast<char>(random()));
-        break;
-      case 3:
-        bytes.erase(at, 1 + below(8));
-        break;
-      case 4:
-        // A piece again elsewhere.
-        bytes.insert(below(bytes.size()), bytes.substr(at, 1 + below(40)));
-        break;
-      default:
-        // Lengths and offsets at their limits.
-        for (size_t i = at; i < std::min(bytes.size(), at + 1 + below(8)); ++i) bytes[i] = '\xff';
-    }
-  }
-  return bytes;
-}
+constexpr int kIterations = 300;
 
 // Walks what was read, so that a sanitizer sees every byte of it.
 uint64_t Sum(const StateDict& dict) {
@@ -78,11 +47,11 @@ void Fuzz(const std::vector<std::string>& seeds, unsigned seed) {
   for (const std::string& bytes : seeds) ASSERT_EQ(Try(folder, bytes), 1);
   std::mt19937 random(seed);
   int read = 0;
-  for (int i = 0; i < Iterations(); ++i) {
-    read += Try(folder, Mutate(seeds[random() % seeds.size()], random));
+  for (int i = 0; i < FuzzIterations(kIterations); ++i) {
+    read += Try(folder, Damage(seeds[random() % seeds.size()], random));
   }
   EXPECT_GT(read, 0);
-  EXPECT_LT(read, Iterations());
+  EXPECT_LT(read, FuzzIterations(kIterations));
 }
 
 const std::string kSix = BytesOf<float>({1, 2, 3, 4, 5, 6});
@@ -115,8 +84,8 @@ TEST(FuzzCheckpoint, Pickle) {
   };
   ASSERT_EQ(read_with(good), 1);
   int read = 0;
-  for (int i = 0; i < Iterations(); ++i) read += read_with(Mutate(good, random));
-  EXPECT_LT(read, Iterations());
+  for (int i = 0; i < FuzzIterations(kIterations); ++i) read += read_with(Damage(good, random));
+  EXPECT_LT(read, FuzzIterations(kIterations));
 }
 
 TEST(FuzzCheckpoint, TorchOld) {

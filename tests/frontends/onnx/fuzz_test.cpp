@@ -5,6 +5,7 @@
 
 #include "lathe/ir/verifier.h"
 #include "lathe/tests/frontends/onnx/generated_models.h"
+#include "lathe/tests/support/fuzz_inputs.h"
 
 namespace lathe::test {
 namespace {
@@ -13,10 +14,7 @@ constexpr int kDefaultIterations = 30'000;
 // Most inputs are refused after a few bytes, so many can be tried.
 constexpr int kInputsAnIteration = 10;
 
-int Iterations() {
-  const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");
-  return kInputsAnIteration * (text != nullptr ? std::atoi(text) : kDefaultIterations);
-}
+int Iterations() { return kInputsAnIteration * FuzzIterations(kDefaultIterations); }
 
 class Mutator {
  public:

@@ -7,6 +7,7 @@
 
 #include "lathe/ir/verifier.h"
 #include "lathe/tests/frontends/onnx/generated_models.h"
+#include "lathe/tests/support/fuzz_inputs.h"
 
 namespace lathe::test {
 namespace {
@@ -16,11 +17,6 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 constexpr int kDefaultIterations = 30'000;
-
-int Iterations() {
-  const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");
-  return text != nullptr ? std::atoi(text) : kDefaultIterations;
-}
 
 class MessageMutator {
  public:
@@ -158,7 +154,7 @@ TEST(FuzzOnnxMessages, WhatIsAcceptedComesOutAsItWentIn) {
   MessageMutator mutator(7);
   int accepted = 0;
   int changed = 0;
-  const int iterations = Iterations();
+  const int iterations = FuzzIterations(kDefaultIterations);
   for (int i = 0; i < iterations; ++i) {
     const std::string message = mutator.Next().SerializeAsString();
     const auto model = ImportText(message);

@@ -13,14 +13,12 @@
 #include "lathe/ir/text/print.h"
 #include "lathe/tests/passes/interpreter.h"
 #include "lathe/tests/passes/run_pass.h"
+#include "lathe/tests/support/fuzz_inputs.h"
 
 namespace lathe::passes {
 namespace {
 
-int Iterations() {
-  const char* text = std::getenv("LATHE_FUZZ_ITERATIONS");
-  return text == nullptr ? 300 : std::min(std::atoi(text), 3000);
-}
+int Iterations() { return std::min(test::FuzzIterations(300), 3000); }
 
 // The model's inputs: x: f32[N,3,M], z: f32[N,2], k: i64[3], flag: bool[].
 std::vector<ir::Tensor> Inputs(int64_t n, int64_t m, bool flag) {
