@@ -1,6 +1,5 @@
 #include "lathe/ir/text/print.h"
 
-#include <cstring>
 #include <span>
 #include <type_traits>
 
@@ -8,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lathe/ir/text/internal/literals.h"
+#include "lathe/ir/text/internal/number_texts.h"
 
 namespace lathe::ir {
 namespace {
@@ -15,17 +15,14 @@ namespace {
 using text::Base64;
 using text::FloatText;
 using text::IsPlainName;
-using text::IsWord;
+using text::NumberTexts;
 using text::QuotedText;
+using text::WordText;
 
 // Named so in references; indexed by AttributeKind.
 constexpr std::string_view kKindNames[] = {
     "undefined", "float", "int",     "string",  "tensor",         "sparse_tensor", "graph", "type",
     "floats",    "ints",  "strings", "tensors", "sparse_tensors", "graphs",        "types"};
-
-std::string WordText(std::string_view text) {
-  return IsWord(text) ? std::string(text) : QuotedText(text);
-}
 
 // An operator of such a name, at the beginning of its line, would be taken for something else.
 bool IsKeyword(std::string_view text) {
@@ -167,55 +164,6 @@ class Printer {
 };
 
 // ---- Tensors ----
-
-template <typename T>
-T Element(std::span<const std::byte> bytes, size_t i) {
-  T value;
-  std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
-  return value;
-}
-
-// The elements of types that have a number of their own in text; empty for the others.
-std::string NumberTexts(ElementType type, std::span<const std::byte> bytes, size_t count) {
-  const auto list = [&]<typename T>(T) {
-    std::string result;
-    for (size_t i = 0; i < count; ++i) {
-      if (i > 0) result += ", ";
-      const T value = Element<T>(bytes, i);
-      if constexpr (std::is_floating_point_v<T>) {
-        result += FloatText(value);
-      } else {
-        result += fmt::format("{}", +value);
-      }
-    }
-    return result;
-  };
-  switch (type) {
-    case ElementType::kFloat32:
-      return list(float());
-    case ElementType::kFloat64:
-      return list(double());
-    case ElementType::kInt8:
-      return list(int8_t());
-    case ElementType::kInt16:
-      return list(int16_t());
-    case ElementType::kInt32:
-      return list(int32_t());
-    case ElementType::kInt64:
-      return list(int64_t());
-    case ElementType::kUint8:
-    case ElementType::kBool:
-      return list(uint8_t());
-    case ElementType::kUint16:
-      return list(uint16_t());
-    case ElementType::kUint32:
-      return list(uint32_t());
-    case ElementType::kUint64:
-      return list(uint64_t());
-    default:
-      return "";
-  }
-}
 
 void Printer::AddElements(const Tensor& tensor) {
   const bool large = tensor.num_elements() > options_.inline_elements;
@@ -552,48 +500,6 @@ std::string PrintNode(const Node& node) {
   Printer printer(node.model(), options, false);
   printer.PrintNode(node);
   return printer.Take();
-}
-
-std::string PrintType(const Type& type) {
-  std::string result;
-  const auto nested = [&] { return type.nested == nullptr ? "" : PrintType(*type.nested); };
-  switch (type.kind) {
-    case Type::Kind::kUnknown:
-      result = "?";
-      break;
-    case Type::Kind::kSequence:
-      result = fmt::format("seq({})", nested());
-      break;
-    case Type::Kind::kOptional:
-      result = fmt::format("optional({})", nested());
-      break;
-    case Type::Kind::kMap:
-      result = fmt::format("map({}{}{})", ElementTypeName(type.element),
-                           type.nested == nullptr ? "" : ", ", nested());
-      break;
-    case Type::Kind::kOpaque:
-      result = fmt::format("opaque({}, {})", QuotedText(type.opaque_domain),
-                           QuotedText(type.opaque_name));
-      break;
-    case Type::Kind::kSparseTensor:
-      result = "sparse ";
-      [[fallthrough]];
-    case Type::Kind::kTensor:
-      result += fmt::format("{}[", ElementTypeName(type.element));
-      if (!type.shape) result += "...";
-      for (size_t i = 0; type.shape && i < type.shape->size(); ++i) {
-        const Dim& dim = (*type.shape)[i];
-        if (i > 0) result += ',';
-        result += dim.is_known()    ? fmt::format("{}", dim.extent())
-                  : dim.is_symbol() ? WordText(dim.symbol())
-                                    : "?";
-        if (!dim.denotation().empty()) result += "/" + QuotedText(dim.denotation());
-      }
-      result += ']';
-      break;
-  }
-  if (!type.denotation.empty()) result += " denotation " + QuotedText(type.denotation);
-  return result;
 }
 
 }  // namespace lathe::ir

@@ -69,6 +69,10 @@ bool IsWord(std::string_view text) {
              text, [](char c) { return IsLetter(c) || IsDigit(c) || c == '_' || c == '.'; });
 }
 
+std::string WordText(std::string_view text) {
+  return IsWord(text) ? std::string(text) : QuotedText(text);
+}
+
 std::string FloatText(float value) { return NumberText<float, uint32_t>(value, 0x7fc00000u); }
 std::string FloatText(double value) {
   return NumberText<double, uint64_t>(value, 0x7ff8000000000000u);

@@ -18,6 +18,8 @@ std::string QuotedText(std::string_view text);
 bool IsPlainName(std::string_view text);
 // A letter or _, then letters, digits and _ . : needs no quotes as a word.
 bool IsWord(std::string_view text);
+// A word as it is, anything else in quotes.
+std::string WordText(std::string_view text);
 
 // The shortest decimal that reads back as the same number, always with a point, an exponent, "inf"
 // or "nan"; "nan(0x7fc00001)" for a NaN that is not the usual one.
