@@ -73,15 +73,23 @@ class _Layer(nn.Module):
         return self.sub_module(*arguments, **keywords)
 
 
-def copy_of(model: nn.Module) -> nn.Module:
-    """A copy in evaluation mode; the model itself where it cannot be copied."""
-    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        model = model.module
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside of a wrapper for data-parallel training."""
+    return model.module if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)) else model
+
+
+def duplicate(model: nn.Module) -> nn.Module:
+    """A copy; the model itself where it cannot be copied."""
     try:
-        model = copy.deepcopy(model)
+        return copy.deepcopy(model)
     except Exception as error:  # noqa: BLE001 (a module may raise anything)
         LOGGER.warning("the model cannot be copied (%s): it is worked on itself", error)
-    return model.eval()
+        return model
+
+
+def copy_of(model: nn.Module) -> nn.Module:
+    """A copy in evaluation mode, as `duplicate` makes it, without what is around it for training."""
+    return duplicate(unwrapped(model)).eval()
 
 
 def _mark_layers(model: nn.Module) -> None:
