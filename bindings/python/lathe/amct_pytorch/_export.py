@@ -100,6 +100,21 @@ def _mark_layers(model: nn.Module) -> None:
                 module._modules[name] = layers[child]
 
 
+def _plain_norm(norm: nn.SyncBatchNorm) -> nn.BatchNorm2d:
+    """The same for one process; runs where there is no GPU."""
+    plain = nn.BatchNorm2d(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    plain.weight, plain.bias = norm.weight, norm.bias
+    plain.running_mean, plain.running_var = norm.running_mean, norm.running_var
+    return plain.eval()
+
+
+def _part_from_others(model: nn.Module) -> None:
+    for module in list(model.modules()):
+        for name, child in list(module._modules.items()):
+            if isinstance(child, nn.SyncBatchNorm):
+                module._modules[name] = _plain_norm(child)
+
+
 def _opset() -> int:
     return 16 if torch.__version__.split("+")[0] == "2.1.0" else 11
 
@@ -113,6 +128,7 @@ def export(
 ) -> _core.Model:
     """The graph of a copy of the model, as it is in evaluation mode."""
     model = copy_of(model)
+    _part_from_others(model)
     _mark_layers(model)
     options: dict[str, Any] = {}
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:

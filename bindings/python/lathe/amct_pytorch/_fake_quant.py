@@ -48,19 +48,20 @@ class QuantizeActivation(torch.autograd.Function):
         """The clips are there for their gradients: a later pass may change them before backward."""
         low, high = integer_range(bits)
         result = torch.div(value, scale).add_(offset).round_().clamp_(low, high).sub_(offset).mul_(scale)
-        ctx.save_for_backward(value, result, clip_max / scale, clip_min / scale, scale, offset)
+        ctx.save_for_backward(value, clip_max / scale, clip_min / scale, scale, offset)
         ctx.bits = bits
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        value, result, top, bottom, scale, offset = ctx.saved_tensors
+        value, top, bottom, scale, offset = ctx.saved_tensors
         low, high = integer_range(ctx.bits)
         above, below = value > scale * (high - offset), value < scale * (low - offset)
         passed = gradient.masked_fill(above | below, 0)
         sum_above, sum_below = (gradient * above).sum(), (gradient * below).sum()
-        # Of the rounding errors, in steps: inside, that is result - value; outside, that of the clip.
-        errors = ((result - value).mul_(passed)).sum() / scale
+        # Of rounding, in steps: inside, the value's error; outside, that of the clip.
+        steps = value / scale
+        errors = steps.round().sub_(steps).mul_(passed).sum()
         errors = errors + (top.round() - top) * sum_above + (bottom.round() - bottom) * sum_below
         errors = errors / ((1 << ctx.bits) - 1)
         return passed, errors + sum_above, sum_below - errors, None, None, None
