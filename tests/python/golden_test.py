@@ -5,58 +5,18 @@
 The modules are built from the cases' float models. Without the golden folder or a Python that has torch (with_torch.py)
 the test ends with status 77: skipped.
 """
-import json
 import pathlib
 import shutil
 import subprocess
 import sys
 import unittest
 
-import numpy as np
-import onnx
+import golden_describe
 import with_torch
-from onnx import helper, numpy_helper
 
 SOURCE, WORK = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 HERE = pathlib.Path(__file__).parent
 GOLDEN = with_torch.shared(SOURCE) / "golden"
-
-
-def describe(model, kind):
-    """Layers with what a module needs to be one: (description, constants)."""
-    graph = model.graph
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    constants |= {node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in graph.node if node.op_type == "Constant"}
-    producers = {name: node for node in graph.node for name in node.output}
-    rank = len(graph.input[0].type.tensor_type.shape.dim)
-    layers, seen, residual = [], set(), []
-    for node in graph.node:
-        if node.op_type == "Add" and node.name.count("/") == 2 and "sub_module" not in node.name:
-            residual.append(node.name.split("/")[1])
-        if node.name.startswith("/") or node.op_type == "Pad":
-            continue
-        inputs = [name for name in node.input[1:] if name in constants and node.op_type != "Clip"]
-        path = next((name.split(".sub_module.")[0] for name in inputs if ".sub_module." in name), node.name)
-        if path in seen:
-            continue
-        seen.add(path)
-        adds = [each for each in graph.node if each.name == f"/{path}/sub_module/Add"]
-        inputs += [adds[0].input[0]] if adds else []
-        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute if each.type != each.STRING}
-        pads = producers.get(node.input[0])
-        padding = constants[pads.input[1]].tolist()[2:4] if pads is not None and pads.op_type == "Pad" else 0
-        layers.append({"path": path, "op": node.op_type, "attributes": attributes, "constants": inputs,
-                       "padding": padding, "rank": rank})  # fmt: skip
-    used = {name: constants[name] for each in layers for name in each["constants"]}
-    description = {
-        "kind": kind,
-        "layers": layers,
-        "residual": residual if kind == "mobilenet" else [],
-        "inputs": [each.name for each in graph.input],
-        "outputs": [each.name for each in graph.output],
-        "free": bool(graph.input[0].type.tensor_type.shape.dim[0].dim_param),
-    }
-    return description, used
 
 
 class Golden(unittest.TestCase):
@@ -65,10 +25,7 @@ class Golden(unittest.TestCase):
         shutil.rmtree(WORK, ignore_errors=True)
         cls.cases = sorted(path.name for path in GOLDEN.glob("ptq_*"))
         for case in cls.cases:
-            (WORK / case).mkdir(parents=True)
-            description, constants = describe(onnx.load(GOLDEN / case / "original.onnx"), case.split("_")[1])
-            (WORK / case / "net.json").write_text(json.dumps(description))
-            np.savez(WORK / case / "net.npz", **constants)
+            golden_describe.write(GOLDEN / case, WORK / case)
         done = with_torch.run(HERE / "golden_case.py", WORK, GOLDEN, *cls.cases)
         assert done.returncode == 0, done.stderr
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 import os
 from typing import Any
 
@@ -598,4 +598,86 @@ class AutoSummary:
 def auto_calibrate(model: lathe._types.PathLike, data: lathe._types.Data, output: lathe._types.PathLike, *, budget: float, evaluate: Callable[[str, str], float] | None = None, identity: str = '', labels: numpy.typing.ArrayLike | None = None, eval_data: lathe._types.Data | None = None, lower_is_better: bool = False, config: lathe._types.ConfigLike | None = None, cfg: lathe._types.PathLike | None = None, threads: int = 0, shapes: lathe._types.Shapes | None = None, progress: lathe._types.Progress = None) -> AutoSummary:
     """
     Quantises as much as an accuracy budget allows (docs/auto-calibration.md). evaluate(deploy, fake_quant) gives one number for the files of two models; `identity` names what it measures: a resumed job takes over numbers of the same name only.
+    """
+
+def _create_retrain_config(model: lathe._types.ModelLike, cfg: str | None, modules: Set[str]) -> str:
+    """
+    The configuration of training, as its file holds it; layers that are none of the modules are left out.
+    """
+
+class _PlannedLayer:
+    """What training does with a layer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def activation_bits(self) -> int: ...
+
+    @property
+    def clips(self) -> tuple[float, float] | None:
+        """(clip_max, clip_min), where they are configured."""
+
+    @property
+    def fixed_min(self) -> bool: ...
+
+    @property
+    def clips_of(self) -> str:
+        """The layer whose clips it uses."""
+
+    @property
+    def batch_norm(self) -> str | None:
+        """The node that will be folded into it."""
+
+    @property
+    def weight_bits(self) -> int: ...
+
+    @property
+    def ulq(self) -> bool: ...
+
+    @property
+    def split(self) -> list[int]:
+        """
+        The weight as [groups, outer, local, inner]: a scale for each group and local.
+        """
+
+class _RetrainPlan:
+    """
+    For lathe.amct_pytorch: a configuration of training applied to a network.
+    """
+
+    @property
+    def config(self) -> str:
+        """The configuration, as a file would hold it."""
+
+    @property
+    def batch_num(self) -> int: ...
+
+    @property
+    def layers(self) -> list[_PlannedLayer]: ...
+
+def _retrain_plan(model: lathe._types.ModelLike, config: str) -> _RetrainPlan: ...
+
+class _Evaluated:
+    """What an evaluation saw of a trained layer."""
+
+    def __init__(self, layer: str, clips: tuple[float, float], bits: tuple[int, int], weight_scales: Sequence[float]) -> None: ...
+
+    def fold(self, gamma: Sequence[float], variance: Sequence[float], epsilon: float) -> None:
+        """The BatchNormalization behind the layer."""
+
+def _find_clips(batches: Sequence[numpy.typing.NDArray[Any]], bits: int) -> tuple[float, float]:
+    """Where training starts to clip such values: above and below."""
+
+def _retrain_record(layers: Sequence[_Evaluated]) -> Record:
+    """The factors of trained layers."""
+
+def _save_retrained(model: lathe._types.ModelLike, record: lathe._types.RecordLike, output: str, unfolded: Sequence[str]) -> list[str]:
+    """
+    Folds BatchNormalization but behind `unfolded`, and writes both models.
+    """
+
+def _read_state(path: str, name: str | None, wanted: dict[str, numpy.typing.NDArray[Any]]) -> dict[str, numpy.typing.NDArray[Any]]:
+    """
+    The tensors of a checkpoint that belong to the wanted ones, each of its shape.
     """

@@ -8,6 +8,7 @@
 #include "lathe/bindings/python/src/passes.h"
 #include "lathe/bindings/python/src/ptq.h"
 #include "lathe/bindings/python/src/record.h"
+#include "lathe/bindings/python/src/retrain.h"
 #include "lathe/bindings/python/src/run.h"
 
 NB_MODULE(_core, module) {
@@ -24,4 +25,7 @@ NB_MODULE(_core, module) {
   python::AddQuantize(module);
   python::AddWeightCalibration(module);
   python::AddAutoCalibrate(module);
+  python::AddRetrainPlan(module);
+  python::AddRetrain(module);
+  python::AddReadState(module);
 }

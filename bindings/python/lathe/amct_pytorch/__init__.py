@@ -12,11 +12,21 @@ except ImportError as error:
 
 from ._auto_calibration import accuracy_based_auto_calibration
 from ._ptq import create_quant_config, quantize_model, quantize_preprocess, save_model
+from ._retrain import (
+    create_quant_retrain_config,
+    create_quant_retrain_model,
+    restore_quant_retrain_model,
+    save_quant_retrain_model,
+)
 
 __all__ = [
     "accuracy_based_auto_calibration",
     "create_quant_config",
+    "create_quant_retrain_config",
+    "create_quant_retrain_model",
     "quantize_model",
     "quantize_preprocess",
+    "restore_quant_retrain_model",
     "save_model",
+    "save_quant_retrain_model",
 ]

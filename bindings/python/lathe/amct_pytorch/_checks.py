@@ -67,6 +67,11 @@ def check_model(function: str, model: Any) -> None:
             raise Error(what, node=path, hint="start from the float model")
 
 
+def write_empty(path: str) -> None:
+    with open(path, "w", encoding="utf-8"):
+        pass
+
+
 def check_names(function: str, name: str, names: Any) -> None:
     check_type(function, name, names, list, optional=True)
     for each in names or []:

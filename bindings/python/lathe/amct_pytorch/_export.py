@@ -73,15 +73,23 @@ class _Layer(nn.Module):
         return self.sub_module(*arguments, **keywords)
 
 
-def copy_of(model: nn.Module) -> nn.Module:
-    """A copy in evaluation mode; the model itself where it cannot be copied."""
-    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        model = model.module
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside of a wrapper for data-parallel training."""
+    return model.module if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)) else model
+
+
+def duplicate(model: nn.Module) -> nn.Module:
+    """A copy; the model itself where it cannot be copied."""
     try:
-        model = copy.deepcopy(model)
+        return copy.deepcopy(model)
     except Exception as error:  # noqa: BLE001 (a module may raise anything)
         LOGGER.warning("the model cannot be copied (%s): it is worked on itself", error)
-    return model.eval()
+        return model
+
+
+def copy_of(model: nn.Module) -> nn.Module:
+    """A copy in evaluation mode, as `duplicate` makes it, without what is around it for training."""
+    return duplicate(unwrapped(model)).eval()
 
 
 def _mark_layers(model: nn.Module) -> None:
@@ -90,6 +98,21 @@ def _mark_layers(model: nn.Module) -> None:
         for name, child in list(module._modules.items()):
             if child in layers and not isinstance(module, _Layer):
                 module._modules[name] = layers[child]
+
+
+def _plain_norm(norm: nn.SyncBatchNorm) -> nn.BatchNorm2d:
+    """The same for one process; runs where there is no GPU."""
+    plain = nn.BatchNorm2d(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    plain.weight, plain.bias = norm.weight, norm.bias
+    plain.running_mean, plain.running_var = norm.running_mean, norm.running_var
+    return plain.eval()
+
+
+def _part_from_others(model: nn.Module) -> None:
+    for module in list(model.modules()):
+        for name, child in list(module._modules.items()):
+            if isinstance(child, nn.SyncBatchNorm):
+                module._modules[name] = _plain_norm(child)
 
 
 def _opset() -> int:
@@ -105,6 +128,7 @@ def export(
 ) -> _core.Model:
     """The graph of a copy of the model, as it is in evaluation mode."""
     model = copy_of(model)
+    _part_from_others(model)
     _mark_layers(model)
     options: dict[str, Any] = {}
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:

@@ -17,6 +17,7 @@ from ._checks import (
     check_names,
     check_output_file,
     check_type,
+    write_empty,
 )
 from ._export import copy_of, export
 
@@ -95,7 +96,7 @@ def quantize_preprocess(config_file: str, record_file: str, model: nn.Module, in
     if _core._balanced_layer(graph, config_file) is None:
         what = "no enabled layer of the configuration has dmq_balancer_param"
         raise Error(f"{config_file}: {what}", what, file=config_file)
-    _write_empty(record_file)
+    write_empty(record_file)
 
     def measure(batches: Batches) -> None:
         fitting = _fitting(graph, batches, lambda axes: export(model, data, dynamic_axes=axes))
@@ -135,7 +136,7 @@ def quantize_model(
         balance = _core.Record.load(record_file)
     else:
         check_output_file(function, "record_file", record_file)
-        _write_empty(record_file)
+        write_empty(record_file)
     example = [tuple(tensor.detach().cpu().numpy() for tensor in tensors_of(data))]
     weights = _core._WeightCalibration(graph, example, config_file, balance)
     for each in weights.left_float:
@@ -159,11 +160,6 @@ def save_model(modfied_onnx_file: str, record_file: str, save_path: str) -> None
     check_input_file(function, "record_file", record_file)
     check_type(function, "save_path", save_path, str)
     _core.save(modfied_onnx_file, record_file, save_path)
-
-
-def _write_empty(path: str) -> None:
-    with open(path, "w", encoding="utf-8"):
-        pass
 
 
 def _joined(dynamic_axes: dict[str, Any] | None, axes: dict[str, dict[int, str]]) -> dict[str, Any]:
