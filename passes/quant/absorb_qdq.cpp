@@ -9,7 +9,8 @@
 #include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/tensor_edit.h"
-#include "lathe/passes/quant/qdq.h"
+#include "lathe/passes/quant/qdq_constant.h"
+#include "lathe/passes/quant/qdq_pair.h"
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/quant/config/layer_rules.h"
 
