@@ -246,6 +246,27 @@ class Values(ConvertTest):
             "u.dq: its integers do not come from QuantizeLinear",
             "o.q: its integers are used by other operators than DequantizeLinear"])  # fmt: skip
 
+    def test_values_halfway_between_two_steps(self):
+        """Means of four integers are: QuantizeLinear divides, AscendQuant multiplies, so that these, and no others, may go the
+        other way by one step, as in ONNX Runtime's own optimised run. Where the scale is a power of two, both are exact."""
+        for scale in (2.0**-5, 0.0315):
+            net = Qdq()
+            p = net.op("AveragePool", [net.pair("x", "a", scale)], "mean", kernel_shape=[2, 2], strides=[2, 2])
+            y = net.pair(p, "p", scale)
+            net.save(self.folder / "qdq.onnx", {"x": [8, 4, 16, 16]}, {y: [8, 4, 8, 8]})
+            self.convert()
+            x = random(8, 4, 16, 16)
+            (want,), (got,) = self.ort("qdq.onnx", {"x": x}), self.deploy({"x": x})
+            (peer,) = self.ort("qdq.onnx", {"x": x}, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
+            steps = np.clip(np.rint(x / np.float32(scale)), -128, 127).reshape(8, 4, 8, 2, 8, 2).mean(axis=(3, 5))
+            halfway = np.abs(steps - np.floor(steps) - 0.5) < 1e-3
+            self.assertGreater(halfway.mean(), 0.2)
+            np.testing.assert_array_equal(got[~halfway], want[~halfway])
+            self.assertLess(np.abs(got - want).max(), scale * 1.01)
+            self.assertEqual(np.array_equal(got, want), scale == 2.0**-5)
+            self.assertEqual(np.array_equal(peer, want), scale == 2.0**-5)
+            self.assertLess(np.square(got - want).sum(), 2 * np.square(peer - want).sum() + 1e-9)
+
     def test_int8_results(self):
         net = Qdq()
         c = net.op("Conv", [net.pair("x", "a"), net.weight("w", int8(3, 4, 1, 1), 0.01)], "conv")
