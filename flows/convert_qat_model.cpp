@@ -17,8 +17,8 @@ StatusOr<ConvertedModel> Convert(LoadedQdqModel qdq) {
   converted.notes = std::move(qdq.loaded.notes);
   std::unique_ptr<ir::Model> model = std::move(qdq.loaded.model);
   if (!converted.record.entries.empty()) {
-    LATHE_RETURN_IF_ERROR(
-        quant::CheckRecord(converted.record, DescribeRecordNetwork(*model), {.for_deploy = true}));
+    LATHE_RETURN_IF_ERROR(quant::CheckRecord(converted.record, DescribeRecordNetwork(*model),
+                                             {.for_deploy = true, .scale_a_column = true}));
   }
   LATHE_ASSIGN_OR_RETURN(
       converted.models,

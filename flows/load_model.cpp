@@ -123,9 +123,8 @@ StatusOr<LoadedQdqModel> LoadQdqModel(const std::string& path) {
     return WithContext(std::move(status), ErrorContext::kHint,
                        "a float model is quantised with 'lathe quantize'");
   }
-  // As in the preparation of a float model, but before weights that are computed are folded: they
-  // are integers here.
-  const auto named = RunPasses(*model, passes::kNamingPipeline);
+  // Before weights that are computed are folded: they are integers here.
+  const auto named = RunPasses(*model, passes::kQuantizersPipeline);
   if (!named.ok()) return WithContext(named.status(), ErrorContext::kFile, path);
   LoadedQdqModel result;
   passes::AbsorbQdq(*model, result.record, result.report);

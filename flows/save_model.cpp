@@ -41,8 +41,10 @@ quant::RecordNetwork DescribeRecordNetwork(const ir::Model& model) {
   passes::VisitNodes(model.graph(), [&](ir::Node& node) {
     auto inspected = passes::InspectLayer(node);
     if (const auto* layer = std::get_if<passes::QuantLayer>(&inspected)) {
-      network.layers.push_back(
-          {layer->name, KindOf(*layer), layer->channels, layer->cin, layer->directions});
+      const quant::RecordKind kind = KindOf(*layer);
+      const bool matrix = layer->type == quant::LayerType::kLinear;
+      network.layers.push_back({layer->name, kind, matrix ? layer->columns : layer->channels,
+                                layer->cin, layer->directions});
       return;
     }
     auto& other = std::get<passes::NotALayer>(inspected);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lathe/ir/schema/infer_shapes.h"
+#include "lathe/support/nibbles.h"
 
 namespace lathe::runtime {
 namespace {
@@ -64,15 +65,12 @@ StatusOr<ir::Tensor> Unpack(const ir::Tensor& packed, size_t axis) {
   size_t inner = 1;
   for (size_t i = axis + 1; i < dims.size(); ++i) inner *= static_cast<size_t>(dims[i]);
   dims[axis] *= 2;
-  std::vector<std::byte> values(bytes.size() * 2);
-  const auto extend = [](int nibble) {
-    return static_cast<std::byte>(static_cast<uint8_t>(nibble < 8 ? nibble : nibble - 16));
-  };
+  const std::vector<int8_t> pairs = UnpackNibbles(bytes.bytes(), bytes.size() * 2);
+  std::vector<std::byte> values(pairs.size());
   for (size_t i = 0; i < bytes.size(); ++i) {
-    const auto byte = std::to_integer<int>(bytes.bytes()[i]);
     const size_t at = i / inner * 2 * inner + i % inner;
-    values[at] = extend(byte & 15);
-    values[at + inner] = extend(byte >> 4);
+    values[at] = static_cast<std::byte>(pairs[2 * i]);
+    values[at + inner] = static_cast<std::byte>(pairs[2 * i + 1]);
   }
   return ir::Tensor::FromVector(ir::ElementType::kInt8, std::move(dims), std::move(values));
 }

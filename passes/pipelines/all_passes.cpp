@@ -62,6 +62,7 @@
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/balance_weights.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
+#include "lathe/passes/quant/fold_quantizers.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
 #include "lathe/passes/quant/normalize_gemm.h"
@@ -97,6 +98,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &EliminateZeroAdditionsPass(),
            &FakeQuantizeWeightsPass(),
            &FoldConstantsPass(),
+           &FoldQuantizersPass(),
            &FoldShapesPass(),
            &FoldWeightsPass(),
            &FreezeInputsPass(),

@@ -18,8 +18,10 @@ namespace lathe::passes {
 //   normalize-gemm  after fold-weights: it needs constants
 inline constexpr std::string_view kPreparePipeline =
     "freeze-inputs,name-nodes,fold-weights,normalize-gemm";
-// Its beginning, for models in which constants must stay what they are.
-inline constexpr std::string_view kNamingPipeline = "freeze-inputs,name-nodes";
+// What comes before anything looks at the quantisers of a QDQ model, whose weights must stay what
+// they are.
+//   fold-quantizers   last: constants may come from frozen inputs, and nodes go
+inline constexpr std::string_view kQuantizersPipeline = "freeze-inputs,name-nodes,fold-quantizers";
 // The first by the name "prepare".
 const PipelineDescriptor& PreparePipelineDescriptor();
 

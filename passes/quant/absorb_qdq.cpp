@@ -9,7 +9,8 @@
 #include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/tensor_edit.h"
-#include "lathe/passes/quant/qdq.h"
+#include "lathe/passes/quant/qdq_constant.h"
+#include "lathe/passes/quant/qdq_input.h"
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/quant/config/layer_rules.h"
 
@@ -21,10 +22,6 @@ using Reason = std::optional<std::string>;
 bool IsCandidate(const ir::Node& node) {
   return (node.Is("Conv") || node.Is("ConvTranspose") || node.Is("Gemm") || node.Is("MatMul")) &&
          node.num_inputs() >= 2 && node.input(0) != nullptr && node.input(1) != nullptr;
-}
-
-bool ComesFromDequantize(const ir::Value& value) {
-  return value.producer() != nullptr && IsDequantize(*value.producer());
 }
 
 class Absorber {
@@ -43,9 +40,7 @@ class Absorber {
 
  private:
   void Inspect(ir::Node& node) {
-    const bool input = ComesFromDequantize(*node.input(0)) && !IsQdqConstant(*node.input(0));
-    const bool weight = IsQdqConstant(*node.input(1));
-    if (!input && !weight) return;
+    if (!IsRounded(*node.input(0)) && !IsQdqConstant(*node.input(1))) return;
     if (const Reason reason = Absorb(node)) {
       report_.float_layers.push_back({LayerName(node), *reason});
     } else {
@@ -53,14 +48,15 @@ class Absorber {
     }
   }
 
+  static bool IsRounded(const ir::Value& value) {
+    return value.producer() != nullptr && IsDequantize(*value.producer()) && !IsQdqConstant(value);
+  }
+
   Reason Absorb(ir::Node& node) {
-    if (!ComesFromDequantize(*node.input(0)) || IsQdqConstant(*node.input(0))) {
-      return "its input is not quantised";
-    }
-    auto found = FindQdqPair(*node.input(0)->producer());
-    if (const auto* refusal = std::get_if<QdqRefusal>(&found))
-      return "its input: " + refusal->reason;
-    const auto& pair = std::get<QdqPair>(found);
+    if (IsQdqConstant(*node.input(0))) return "its input is not quantised";
+    const auto found = FindQdqInput(*node.input(0));
+    if (const auto* refusal = std::get_if<QdqRefusal>(&found)) return refusal->reason;
+    const auto& input = std::get<QdqInput>(found);
     auto read = ReadQdqConstant(*node.input(1));
     if (const auto* refusal = std::get_if<QdqRefusal>(&read)) {
       return "its weight: " + refusal->reason;
@@ -76,26 +72,43 @@ class Absorber {
     const auto& layer = std::get<QuantLayer>(inspected);
     quant::LayerRecord entry;
     if (Reason reason = SetWeightScales(layer, weight, entry)) return reason;
-    QdqRounding rounding = pair.rounding;
+    QdqRounding rounding = input.rounding;
     if (Reason reason = SetWidths(layer, weight.bits, rounding, entry)) return reason;
     entry.scale_d = rounding.scale;
     entry.offset_d = rounding.zero;
     record_.entries.push_back({layer.name, std::move(entry), std::nullopt});
-    ir::Value* source = pair.source();
-    if (rounding.clipped()) source = ClippedOnce(pair, rounding);
-    rewriter_.ReplaceUse(*layer.activation, source);
+    SetSource(layer, input, rounding);
     return std::nullopt;
+  }
+
+  // Lets the layer read what it rounds itself.
+  void SetSource(const QuantLayer& layer, const QdqInput& input, const QdqRounding& rounding) {
+    ir::Value* source = layer.activation->value();
+    if (input.between.empty()) {
+      source = rounding.clipped() ? ClippedOnce(input.pair, rounding) : input.pair.source();
+    } else if (SinkPair(rewriter_, input) && rounding.clipped()) {
+      const ir::Rewriter::OriginScope origin(rewriter_, *layer.node);
+      source = ClipReals(rewriter_, *layer.node, source, rounding, layer.name + ".clip");
+    }
+    rewriter_.ReplaceUse(*layer.activation, source);
+  }
+
+  // The axis of output channels.
+  static int64_t ChannelAxis(const ir::Node& node, const QdqConstant& weight) {
+    if (node.Is("ConvTranspose")) return 1;
+    if (node.Is("MatMul")) return static_cast<int64_t>(weight.dims.size()) - 1;
+    return node.Is("Gemm") && node.IntAttribute("transB", 0) == 0 ? 1 : 0;
   }
 
   static Reason SetWeightScales(const QuantLayer& layer, const QdqConstant& weight,
                                 quant::LayerRecord& entry) {
     if (weight.scales.size() == 1) {
       entry.scale_w = weight.scales;
-    } else if (layer.type == quant::LayerType::kLinear) {
-      return "its weight has a scale a channel, a matrix has one";
     } else {
+      if (weight.axis != ChannelAxis(*layer.node, weight)) {
+        return "its weight's scales lie along another axis";
+      }
       const bool transposed = layer.node->Is("ConvTranspose");
-      if (weight.axis != (transposed ? 1 : 0)) return "its weight's scales lie along another axis";
       // Each group has the channels of the axis.
       for (int64_t group = 0; group < (transposed ? layer.group : 1); ++group) {
         entry.scale_w.insert(entry.scale_w.end(), weight.scales.begin(), weight.scales.end());

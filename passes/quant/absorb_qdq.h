@@ -27,14 +27,15 @@ struct QdqReport {
   std::vector<QdqNote> kept;
 };
 
-// Makes Conv, ConvTranspose, Gemm and MatMul with a pair on input 0 and a constant quantised weight
-// float layers with an entry in `record`: the layer reads what the pair rounds (through a Clip
-// where a Clip of integers narrows the range), weight and bias become the real constants that they
-// stand for. The factors are the pair's and the weight's; integers that the lowering makes of the
-// weight are those that were there. All other quantised constants become real ones, too.
-// A layer stays float, with its pair, when the factors have no place in a record: a weight with a
-// zero point, a scale a channel of a matrix or of another axis, and what InspectLayer and the
-// layer's type refuse. O(nodes + elements of constants).
+// Makes Conv, ConvTranspose, Gemm and MatMul with a constant quantised weight and with a pair on
+// input 0, or with one in front of operators that only move values, float layers with an entry in
+// `record`: the layer reads what the pair rounds (through a Clip where a Clip of integers narrows
+// the range), or what it has rounded where others read that, too; weight and bias become the real
+// constants that they stand for. The factors are the pair's and the weight's; integers that the
+// lowering makes of the weight are those that were there. All other quantised constants become real
+// ones, too. A layer stays float, with its pair, when the factors have no place in a record: a
+// weight with a zero point or scales along another axis than that of its output channels, and what
+// InspectLayer and the layer's type refuse. O(nodes + elements of constants).
 void AbsorbQdq(ir::Model& model, quant::Record& record, QdqReport& report);
 
 }  // namespace lathe::passes

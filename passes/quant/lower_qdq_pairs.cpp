@@ -7,7 +7,7 @@
 #include "lathe/ir/rewriter.h"
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/tensor_edit.h"
-#include "lathe/passes/quant/qdq.h"
+#include "lathe/passes/quant/qdq_pair.h"
 
 namespace lathe::passes {
 namespace {

@@ -87,7 +87,9 @@ std::variant<QuantLayer, NotALayer> InspectGemm(ir::Node& node) {
   if (node.FloatAttribute("alpha", 1.0f) != 1.0f) return Refuse(type, "its alpha is not 1");
   QuantLayer layer;
   layer.type = LayerType::kLinear;
-  layer.cin = (*dims)[node.IntAttribute("transB", 0) != 0 ? 1 : 0];
+  const bool by_rows = node.IntAttribute("transB", 0) != 0;
+  layer.cin = (*dims)[by_rows ? 1 : 0];
+  layer.columns = (*dims)[by_rows ? 0 : 1];
   layer.activation = &node.inputs()[0];
   layer.weight = &node.inputs()[1];
   if (node.input(2) != nullptr) {
@@ -109,6 +111,7 @@ std::variant<QuantLayer, NotALayer> InspectMatMul(ir::Node& node) {
   QuantLayer layer;
   layer.type = LayerType::kLinear;
   layer.cin = (*dims)[dims->size() - 2];
+  layer.columns = dims->back();
   layer.activation = &node.inputs()[0];
   layer.weight = &node.inputs()[1];
   // The reference recognises a bias only as input 1 of an Add that is the MatMul's only user.
@@ -187,7 +190,11 @@ quant::WeightLayout QuantLayer::Layout(const ir::Use& constant, size_t scales) c
       return quant::WeightLayout::AlongAxis(
           1, static_cast<int64_t>(scales),
           dims[0] * dims[1] / static_cast<int64_t>(scales) * inner);
-    case LayerType::kLinear:
+    case LayerType::kLinear: {
+      const bool by_rows = node->Is("Gemm") && node->IntAttribute("transB", 0) != 0;
+      if (by_rows) return quant::WeightLayout::AlongAxis(1, dims[0], dims[1]);
+      return quant::WeightLayout::AlongAxis(tensor.num_elements() / dims.back(), dims.back(), 1);
+    }
     case LayerType::kAvgPool2d:
       break;
   }

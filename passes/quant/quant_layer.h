@@ -27,6 +27,8 @@ struct QuantLayer {
   int64_t channels = 1;
   // LSTM and GRU: 2 when bidirectional.
   int64_t directions = 1;
+  // Linear: columns of the result; 1 for others.
+  int64_t columns = 1;
   // Input channels (all groups); 0 for AveragePool.
   int64_t cin = 0;
   // The operand whose value is quantised: input 0, or that of the Pad named `<layer>_pad` before an
@@ -49,7 +51,7 @@ struct QuantLayer {
   ir::Value* result() const { return (bias_add != nullptr ? bias_add : node)->output(); }
   bool is_recurrent() const { return recurrence != nullptr; }
   // How `weight` or `recurrence`, of its present shape, maps to that many scales: one; or one a
-  // channel; for LSTM and GRU also one a gate of each direction.
+  // channel; for LSTM and GRU also one a gate of each direction; for Linear one a column.
   quant::WeightLayout Layout(const ir::Use& constant, size_t scales) const;
   // How a weight of the layer's present shape maps to input channels; not for AveragePool, LSTM and
   // GRU.

@@ -46,7 +46,7 @@ struct ScaleCounts {
   int64_t many = 1;
 };
 
-ScaleCounts AllowedCounts(const RecordLayer& layer) {
+ScaleCounts AllowedCounts(const RecordLayer& layer, const RecordCheckOptions& options) {
   switch (layer.kind) {
     case RecordKind::kConv:
     case RecordKind::kConvTranspose:
@@ -57,6 +57,7 @@ ScaleCounts AllowedCounts(const RecordLayer& layer) {
       return {3 * layer.directions, layer.cout};
     case RecordKind::kGemm:
     case RecordKind::kMatMul:
+      return {1, options.scale_a_column ? layer.cout : 1};
     case RecordKind::kAveragePool:
       return {1, 1};
   }
@@ -104,12 +105,13 @@ Status CheckActivationOffset(std::string_view field, int32_t offset, int bits) {
 
 // scale_w and offset_w, or scale_r and offset_r.
 Status CheckWeightFactors(std::string_view suffix, const std::vector<float>& scales,
-                          const std::vector<int32_t>& offsets, const RecordLayer& layer) {
+                          const std::vector<int32_t>& offsets, const RecordLayer& layer,
+                          const RecordCheckOptions& options) {
   if (scales.size() != offsets.size()) {
     return InvalidInput("there are {} scale_{} and {} offset_{}, they must be equally many",
                         scales.size(), suffix, offsets.size(), suffix);
   }
-  const ScaleCounts allowed = AllowedCounts(layer);
+  const ScaleCounts allowed = AllowedCounts(layer, options);
   const auto count = static_cast<int64_t>(scales.size());
   if (count != allowed.one && count != allowed.many) {
     if (allowed.one == allowed.many) {
@@ -194,9 +196,9 @@ Status CheckFields(const LayerRecord& record, const RecordLayer& layer,
   }
 
   const bool recurrent = IsRecurrent(layer.kind);
-  LATHE_RETURN_IF_ERROR(CheckWeightFactors("w", record.scale_w, record.offset_w, layer));
+  LATHE_RETURN_IF_ERROR(CheckWeightFactors("w", record.scale_w, record.offset_w, layer, options));
   if (recurrent) {
-    LATHE_RETURN_IF_ERROR(CheckWeightFactors("r", record.scale_r, record.offset_r, layer));
+    LATHE_RETURN_IF_ERROR(CheckWeightFactors("r", record.scale_r, record.offset_r, layer, options));
   }
   LATHE_RETURN_IF_ERROR(CheckScale("scale_d", *record.scale_d));
   LATHE_RETURN_IF_ERROR(CheckActivationOffset("offset_d", *record.offset_d, bits.activation));

@@ -18,8 +18,8 @@ enum class RecordKind { kConv, kConvTranspose, kGemm, kMatMul, kAveragePool, kLs
 struct RecordLayer {
   std::string name;
   RecordKind kind = RecordKind::kConv;
-  // Conv: dims[0] of the weight; ConvTranspose: dims[1] * group; LSTM, GRU: dims[0] * dims[1] of W.
-  // Else not used.
+  // Conv: dims[0] of the weight; ConvTranspose: dims[1] * group; LSTM, GRU: dims[0] * dims[1] of W;
+  // Gemm, MatMul: the columns of the result. AveragePool: not used.
   int64_t cout = 1;
   // Conv: dims[1] * group; ConvTranspose, MatMul: dims[0]; Gemm: dims[0], or dims[1] when transB
   // is 1. Else not used.
@@ -38,6 +38,9 @@ struct RecordNetwork {
 struct RecordCheckOptions {
   // The deployed LSTM and GRU need act_type, INT8 or INT16.
   bool for_deploy = false;
+  // A Gemm or MatMul may have a scale a column: the reference quantises none so, but what it makes
+  // of them, one word a channel (the ONNX flavour's reference, 6.2), holds for matrices, too.
+  bool scale_a_column = false;
 };
 
 // One layer. Values without factors are fine, but for balance factors that do not fit.

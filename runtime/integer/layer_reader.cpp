@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lathe/ir/input_spec.h"
+#include "lathe/support/nibbles.h"
 
 namespace lathe::runtime::integer {
 namespace {
@@ -16,17 +17,6 @@ struct TypeRange {
 };
 
 constexpr TypeRange kTypes[] = {{"INT8", -128, 127}, {"INT16", -32768, 32767}, {"INT4", -8, 7}};
-
-// Two 4-bit integers a byte, the first in the low bits.
-std::vector<int32_t> UnpackNibbles(std::span<const std::byte> bytes, size_t count) {
-  std::vector<int32_t> values(count);
-  for (size_t i = 0; i < count; ++i) {
-    const auto byte = std::to_integer<int32_t>(bytes[i / 2]);
-    const int32_t nibble = i % 2 == 0 ? byte & 15 : byte >> 4;
-    values[i] = nibble < 8 ? nibble : nibble - 16;
-  }
-  return values;
-}
 
 // [rows][columns][taps] -> [columns][taps][rows], inside each group.
 void Transpose(const std::vector<int32_t>& from, size_t group, LayerWeights& weights) {
@@ -271,7 +261,8 @@ StatusOr<std::vector<int32_t>> ReadIntegers(const ir::Value* value, std::string_
   }
   if (tensor.element_type() == ir::ElementType::kInt4) {
     LATHE_ASSIGN_OR_RETURN(const ir::TensorBytes bytes, tensor.Read());
-    return UnpackNibbles(bytes.bytes(), static_cast<size_t>(tensor.num_elements()));
+    const auto narrow = UnpackNibbles(bytes.bytes(), static_cast<size_t>(tensor.num_elements()));
+    return std::vector<int32_t>(narrow.begin(), narrow.end());
   }
   if (tensor.element_type() != ir::ElementType::kInt8 &&
       tensor.element_type() != ir::ElementType::kInt16 &&

@@ -35,8 +35,8 @@ LayerRecord GoodRecurrent(size_t scales) {
 }
 
 std::string Error(const LayerRecord& record, const RecordLayer& layer = kConv,
-                  bool for_deploy = false) {
-  const Status status = CheckLayerRecord(record, layer, {for_deploy});
+                  bool for_deploy = false, bool scale_a_column = false) {
+  const Status status = CheckLayerRecord(record, layer, {for_deploy, scale_a_column});
   return status.ok() ? "no error" : FormatError(status);
 }
 
@@ -151,6 +151,9 @@ TEST(RecordCheck, Lengths) {
             "record of 'fc': there are 2 scale_w, this Gemm takes 1");
   EXPECT_EQ(Error(Good(2), {"mm", RecordKind::kMatMul, 2, 3}),
             "record of 'mm': there are 2 scale_w, this MatMul takes 1");
+  EXPECT_EQ(Error(Good(2), {"fc", RecordKind::kGemm, 2, 3}, false, true), "no error");
+  EXPECT_EQ(Error(Good(2), {"mm", RecordKind::kMatMul, 3, 3}, false, true),
+            "record of 'mm': there are 2 scale_w, this MatMul takes 1 or 3");
   EXPECT_EQ(Error(Good(2), kPool), "record of 'ap': there are 2 scale_w, this AveragePool takes 1");
   EXPECT_EQ(Error(Good(3), {"up", RecordKind::kConvTranspose, 2, 3}),
             "record of 'up': there are 3 scale_w, this ConvTranspose takes 1 or 2");

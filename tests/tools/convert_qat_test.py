@@ -3,113 +3,9 @@ Runtime computes of the QDQ model; what has no place in Ascend's operators stays
 import importlib.util
 import os
 
-import onnxruntime
 from onnxruntime import quantization
 
-from driver import *
-
-I8, U8, I16, U16 = TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16
-TYPES = {I8: np.int8, U8: np.uint8, I16: np.int16, U16: np.uint16}
-
-
-class Qdq:
-    """Builds a net with QuantizeLinear and DequantizeLinear nodes."""
-
-    def __init__(self):
-        self.nodes, self.weights = [], {}
-
-    def constant(self, name, array):
-        self.weights[name] = np.asarray(array)
-        return name
-
-    def op(self, op, inputs, name, **attributes):
-        self.nodes.append(helper.make_node(op, inputs, [f"{name}.out"], name, **attributes))
-        return f"{name}.out"
-
-    def quantize(self, x, name, scale, zero=0, kind=I8, **attributes):
-        scale = self.constant(f"{name}.s", np.array(scale, "f4"))
-        zero = self.constant(f"{name}.z", np.array(zero, TYPES[kind]))
-        return self.op("QuantizeLinear", [x, scale, zero], f"{name}.q", **attributes)
-
-    def dequantize(self, q, name, **attributes):
-        return self.op("DequantizeLinear", [q, f"{name}.s", f"{name}.z"], f"{name}.dq", **attributes)
-
-    def pair(self, x, name, scale=0.02, zero=0, kind=I8, bounds=None):
-        q = self.quantize(x, name, scale, zero, kind)
-        if bounds:
-            ends = [self.constant(f"{name}.{i}", np.array(b, TYPES[kind])) for i, b in enumerate(bounds)]
-            q = self.op("Clip", [q, *ends], f"{name}.clip")
-        return self.dequantize(q, name)
-
-    def weight(self, name, integers, scale, zero=None, axis=None):
-        """Integers with scales, as most tools export them."""
-        self.constant(name, integers)
-        self.constant(f"{name}.s", np.array(scale, "f4"))
-        self.constant(f"{name}.z", np.array(np.zeros_like(scale) if zero is None else zero, integers.dtype))
-        return self.op("DequantizeLinear", [name, f"{name}.s", f"{name}.z"], f"{name}.dq", **({} if axis is None else {"axis": axis}))
-
-    def save(self, path, inputs, outputs, opset=13, kinds=None):
-        """`outputs`: {value: shape}"""
-        tensors = [numpy_helper.from_array(array, name) for name, array in self.weights.items()]
-        info = lambda name, shape: helper.make_tensor_value_info(name, (kinds or {}).get(name, TensorProto.FLOAT), shape)
-        graph = helper.make_graph(self.nodes, "net", [info(*each) for each in inputs.items()],
-                                  [info(*each) for each in outputs.items()], tensors)  # fmt: skip
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
-        onnx.checker.check_model(model, full_check=True)
-        onnx.save(model, path)
-
-
-def int8(*shape, seed=0):
-    return np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
-
-
-def scales(count, seed=0):
-    return np.random.default_rng(seed).uniform(0.001, 0.01, count).astype("f4")
-
-
-class ConvertTest(DriverTest):
-    def convert(self, name="qdq.onnx"):
-        return self.summary("convert-qat", name, "-o", "out/net")
-
-    def ort(self, name, feeds, level=onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL):
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = level
-        session = onnxruntime.InferenceSession(str(self.folder / name), options, providers=["CPUExecutionProvider"])
-        return session.run(None, feeds)
-
-    def deploy(self, feeds):
-        arguments = []
-        for name, array in feeds.items():
-            arguments += ["-i", f"{name}={self.save(name + '.npy', array)}"]
-        self.done("run", "out/net_deploy_model.onnx", *arguments, "-o", "got")
-        names = [each.name for each in onnx.load(self.folder / "out/net_deploy_model.onnx").graph.output]
-        return [np.load(self.folder / "got" / f"{name.replace('/', '_')}.npy") for name in names]
-
-    def close(self, got, want, limit):
-        for g, w in zip(got, want, strict=True):
-            error = np.square(w.astype("f8") - g).sum()
-            reached = np.inf if error == 0 else 10 * np.log10(np.square(w, dtype="f8").sum() / error)
-            self.assertGreater(reached, limit)
-
-    def check(self, feeds, limit=80, layers=0, values=0, floats=(), kept=(), name="qdq.onnx"):
-        """Single values on rounding edges keep the limit from being higher."""
-        summary = self.convert(name)
-        self.assertEqual([f"{each['node']}: {each['reason']}" for each in summary["float_layers"]], list(floats))
-        self.assertEqual([f"{each['node']}: {each['reason']}" for each in summary["kept"]], list(kept))
-        self.assertEqual((summary["integer_layers"], summary["rounded_values"]), (layers, values))
-        want = self.ort(name, feeds)
-        self.close(self.deploy(feeds), want, limit)
-        self.close(self.ort("out/net_fake_quant_model.onnx", feeds), want, limit)
-        record = (self.folder / "out/net_record.txt").read_text()
-        self.assertEqual(record.count("key:"), layers)
-        return summary
-
-    def constants(self):
-        model = onnx.load(self.folder / "out/net_deploy_model.onnx")
-        return {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
-
-    def operators(self):
-        return [node.op_type for node in onnx.load(self.folder / "out/net_deploy_model.onnx").graph.node]
+from qdq_nets import *
 
 
 class Layers(ConvertTest):
@@ -192,6 +88,33 @@ class Layers(ConvertTest):
         net.save(self.folder / "qdq.onnx", {"x": [5, 4]}, {y: [5, 3]})
         self.check({"x": random(5, 4)}, layers=2, limit=30)
 
+    def test_matrices_with_a_scale_a_column(self):
+        """One word a column behind Gemm, either way round, MatMul, also turned behind its quantiser, and a stack."""
+        shapes = {"rows": (6, 4, 0), "columns": (4, 6, 1), "matmul": (4, 6, 1), "turned": (6, 4, 0)}
+        for form, (a, b, axis) in shapes.items():
+            with self.subTest(form=form):
+                net = Qdq()
+                x = net.pair("x", "a", 0.03, 5)
+                w = net.weight("w", int8(a, b), scales(6), axis=axis - 2 if form == "matmul" else axis)
+                if form == "turned":
+                    w = net.op("Transpose", [w], "t")
+                if form in ("rows", "columns"):
+                    bias = net.weight("b", np.arange(-300, 300, 100, dtype="i4"), scales(6) * np.float32(0.03), axis=0)
+                    y = net.op("Gemm", [x, w, bias], "layer", transB=int(form == "rows"))
+                else:
+                    y = net.op("MatMul", [x, w], "layer")
+                net.save(self.folder / "qdq.onnx", {"x": [5, 4]}, {y: [5, 6]})
+                self.check({"x": random(5, 4)}, layers=1)
+                words = self.constants()["layer.dequant.param"].astype("u4").view("f4")
+                np.testing.assert_array_equal(words, scales(6) * np.float32(0.03))
+                record = (self.folder / "out/net_record.txt").read_text()
+                self.assertEqual((record.count("scale_w:"), record.count("offset_w:")), (6, 6))
+        net = Qdq()
+        w = net.weight("w", int8(3, 4, 6), scales(6), axis=2)
+        y = net.op("MatMul", [net.pair("x", "a", 0.03, 5), w], "layer")
+        net.save(self.folder / "qdq.onnx", {"x": [3, 5, 4]}, {y: [3, 5, 6]})
+        self.check({"x": random(3, 5, 4)}, layers=1)
+
     def test_16_bits(self):
         net = Qdq()
         x = net.pair("x", "a", 0.0002, 100, I16)
@@ -225,16 +148,62 @@ class Layers(ConvertTest):
             net.save(self.folder / "qdq.onnx", {"x": [1, 4, 5, 5]}, {y: [1, 6, 5, 5]})
             self.check({"x": random(1, 4, 5, 5)}, values=1, floats=[f"conv: {reason}"])
             self.assertEqual(self.operators(), ["AscendQuant", "AscendAntiQuant", "Conv"])
-        # A matrix with a scale a channel, a product of two computed values, an input that is not rounded.
+        # A matrix with a scale a row, a product of two computed values, an input that is not rounded.
         net = Qdq()
         a = net.pair("x", "a")
-        m = net.op("MatMul", [a, net.weight("w", int8(4, 4), scales(4), axis=1)], "matmul")
+        m = net.op("MatMul", [a, net.weight("w", int8(4, 4), scales(4), axis=0)], "matmul")
         p = net.op("MatMul", [a, net.pair(m, "m")], "product")
         y = net.op("Gemm", [p, net.weight("w2", int8(4, 3), 0.01)], "gemm")
         net.save(self.folder / "qdq.onnx", {"x": [4, 4]}, {y: [4, 3]})
         self.check({"x": random(4, 4)}, values=2,
-                   floats=["matmul: its weight has a scale a channel, a matrix has one", "product: its weight: it is computed",
+                   floats=["matmul: its weight's scales lie along another axis", "product: its weight: it is computed",
                            "gemm: its input is not quantised"])  # fmt: skip
+
+
+class Between(ConvertTest):
+    """Operators between a pair and a layer that only move values: the layer's input is rounded all the same."""
+
+    def layer(self, net, x, cin=4):
+        return net.op("Conv", [x, net.weight("w", int8(6, cin, 1, 1), scales(6), axis=0)], "conv")
+
+    def test_one_reader(self):
+        """Then the layer rounds, and the pair goes."""
+        for bounds in (None, (-60, 50)):
+            net = Qdq()
+            x = net.pair("x", "a", 0.03, -3, bounds=bounds)
+            r = net.op("Relu", [net.op("MaxPool", [x], "max", kernel_shape=[2, 2])], "relu")
+            y = self.layer(net, net.op("Transpose", [r], "turn", perm=[0, 1, 3, 2]))
+            net.save(self.folder / "qdq.onnx", {"x": [1, 4, 5, 5]}, {y: [1, 6, 4, 4]})
+            self.check({"x": random(1, 4, 5, 5)}, layers=1)
+            clip = ["Clip"] if bounds else []
+            self.assertEqual(self.operators(), ["MaxPool", "Relu", "Transpose", *clip, "AscendQuant", "Conv", "AscendDequant"])
+
+    def test_several_readers(self):
+        """What is rounded twice alike is what is rounded once."""
+        for bounds in (None, (-60, 50)):
+            net = Qdq()
+            m = net.op("MaxPool", [net.pair("x", "a", 0.03, -3, bounds=bounds)], "max", kernel_shape=[2, 2])
+            y = self.layer(net, m)
+            z = net.op("Sigmoid", [m], "sigmoid")
+            net.save(self.folder / "qdq.onnx", {"x": [1, 4, 5, 5]}, {y: [1, 6, 4, 4], z: [1, 4, 4, 4]})
+            self.check({"x": random(1, 4, 5, 5)}, layers=1, values=1)
+
+    def test_joined_values(self):
+        for second, reason in ((0.03, None), (0.04, "its input joins values that are rounded differently")):
+            net = Qdq()
+            a, b = net.pair("x", "a", 0.03, 4), net.pair("u", "b", second, 4)
+            k = net.op("Concat", [a, net.op("Relu", [b], "relu")], "concat", axis=1)
+            y = self.layer(net, k, 8)
+            net.save(self.folder / "qdq.onnx", {"x": [1, 4, 5, 5], "u": [1, 4, 5, 5]}, {y: [1, 6, 5, 5]})
+            feeds = {"x": random(1, 4, 5, 5), "u": random(1, 4, 5, 5, seed=1)}
+            self.check(feeds, layers=0 if reason else 1, values=2, floats=[f"conv: {reason}"] if reason else [])
+
+    def test_operators_that_compute_stay_between(self):
+        net = Qdq()
+        p = net.op("AveragePool", [net.pair("x", "a", 0.03)], "mean", kernel_shape=[3, 3])
+        y = self.layer(net, p)
+        net.save(self.folder / "qdq.onnx", {"x": [1, 4, 5, 5]}, {y: [1, 6, 3, 3]})
+        self.check({"x": random(1, 4, 5, 5)}, values=1, floats=["conv: its input is not quantised"])
 
 
 class Values(ConvertTest):
@@ -277,6 +246,27 @@ class Values(ConvertTest):
             "u.dq: its integers do not come from QuantizeLinear",
             "o.q: its integers are used by other operators than DequantizeLinear"])  # fmt: skip
 
+    def test_values_halfway_between_two_steps(self):
+        """Means of four integers are: QuantizeLinear divides, AscendQuant multiplies, so that these, and no others, may go the
+        other way by one step, as in ONNX Runtime's own optimised run. Where the scale is a power of two, both are exact."""
+        for scale in (2.0**-5, 0.0315):
+            net = Qdq()
+            p = net.op("AveragePool", [net.pair("x", "a", scale)], "mean", kernel_shape=[2, 2], strides=[2, 2])
+            y = net.pair(p, "p", scale)
+            net.save(self.folder / "qdq.onnx", {"x": [8, 4, 16, 16]}, {y: [8, 4, 8, 8]})
+            self.convert()
+            x = random(8, 4, 16, 16)
+            (want,), (got,) = self.ort("qdq.onnx", {"x": x}), self.deploy({"x": x})
+            (peer,) = self.ort("qdq.onnx", {"x": x}, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
+            steps = np.clip(np.rint(x / np.float32(scale)), -128, 127).reshape(8, 4, 8, 2, 8, 2).mean(axis=(3, 5))
+            halfway = np.abs(steps - np.floor(steps) - 0.5) < 1e-3
+            self.assertGreater(halfway.mean(), 0.2)
+            np.testing.assert_array_equal(got[~halfway], want[~halfway])
+            self.assertLess(np.abs(got - want).max(), scale * 1.01)
+            self.assertEqual(np.array_equal(got, want), scale == 2.0**-5)
+            self.assertEqual(np.array_equal(peer, want), scale == 2.0**-5)
+            self.assertLess(np.square(got - want).sum(), 2 * np.square(peer - want).sum() + 1e-9)
+
     def test_int8_results(self):
         net = Qdq()
         c = net.op("Conv", [net.pair("x", "a"), net.weight("w", int8(3, 4, 1, 1), 0.01)], "conv")
@@ -304,6 +294,22 @@ class Values(ConvertTest):
         net.save(self.folder / "constant.onnx", {"x": [1, 4, 5, 5]}, {y: [1, 4, 5, 5]})
         self.refused("constant.onnx: nothing of the model can be converted: it rounds nothing but constants",
                      "convert-qat", "constant.onnx", "-o", "out/none")  # fmt: skip
+
+
+NNCF = """
+import sys, nncf, numpy, onnx
+data = nncf.Dataset([{"x": x} for x in numpy.load("data.npz").values()])
+preset = nncf.QuantizationPreset[sys.argv[1]]
+onnx.save(nncf.quantize(onnx.load("net.onnx"), data, preset=preset), "qdq.onnx")
+"""
+
+
+def peers_python():
+    """The interpreter that has NNCF and Pillow: this one, or that of the benchmarks."""
+    if importlib.util.find_spec("nncf") is not None:
+        return sys.executable
+    peers = os.environ.get("LATHE_PEERS_PYTHON") or pathlib.Path(__file__).parents[2] / "build/peers/bin/python"
+    return str(peers) if pathlib.Path(peers).exists() else None
 
 
 class Reader(quantization.CalibrationDataReader):
@@ -340,18 +346,6 @@ class Tools(ConvertTest):
         save_net(self.folder / "net.onnx", nodes, weights, {"x": ["n", 3, 21, 21]}, {"y": ["n", 5]})
         self.data = [random(8, 3, 21, 21, seed=10 + i) for i in range(4)]
 
-    def near(self, least_layers):
-        summary = self.convert()
-        self.assertGreaterEqual(summary["integer_layers"], least_layers, summary)
-        feeds = {"x": random(8, 3, 21, 21, seed=99)}
-        want = self.ort("qdq.onnx", feeds)
-        peer = self.ort("qdq.onnx", feeds, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
-        error = np.square(want[0] - peer[0], dtype="f8").sum()
-        own = min(100, 10 * np.log10(np.square(want[0], dtype="f8").sum() / error)) if error else 100
-        self.close(self.deploy(feeds), want, own - 3)
-        self.close(self.ort("out/net_fake_quant_model.onnx", feeds), want, own - 3)
-        return summary
-
     def test_onnxruntime(self):
         for activations in (quantization.QuantType.QInt8, quantization.QuantType.QUInt8):
             for per_channel in (False, True):
@@ -360,16 +354,19 @@ class Tools(ConvertTest):
                         str(self.folder / "net.onnx"), str(self.folder / "qdq.onnx"), Reader({"x": x} for x in self.data),
                         quant_format=quantization.QuantFormat.QDQ, per_channel=per_channel, activation_type=activations,
                         weight_type=quantization.QuantType.QInt8)  # fmt: skip
-                    self.near(2 if per_channel else 3)
+                    self.near(3, {"x": random(8, 3, 21, 21, seed=99)})
 
     def test_nncf(self):
-        if importlib.util.find_spec("nncf") is None:
-            self.skipTest("!!! SKIPPED: NNCF is missing (run this file with a Python that has it)")
-        import nncf
-
-        made = nncf.quantize(onnx.load(self.folder / "net.onnx"), nncf.Dataset([{"x": x} for x in self.data]))
-        onnx.save(made, self.folder / "qdq.onnx")
-        self.near(2)
+        python = peers_python()
+        if python is None:
+            self.skipTest("!!! SKIPPED: no Python with NNCF (set LATHE_PEERS_PYTHON, or make build/peers: benchmarks/README.md)")
+        np.savez(self.folder / "data.npz", *self.data)
+        for preset in ("PERFORMANCE", "MIXED"):
+            with self.subTest(preset=preset):
+                subprocess.run([python, "-c", NNCF, preset], cwd=self.folder, check=True, capture_output=True)
+                # The classifier's input is averaged behind the rounding.
+                # Its biases are floats: rounding them to 32-bit integers is what keeps the limit lower here.
+                self.near(2, {"x": random(8, 3, 21, 21, seed=99)}, equal=80)
 
 
 class RealModel(ConvertTest):
@@ -384,14 +381,27 @@ class RealModel(ConvertTest):
         summary = self.convert()
         self.assertEqual((summary["integer_layers"], summary["float_layers"], summary["kept"]), (57, [], []))
         order = [pathlib.Path(name).stem for name in json.loads((models / "data/images_order.json").read_text())]
-        for name in ("goldfish", "mushroom"):
-            (file,) = folder.glob(f"input_*_{name}.npy")
+        python = peers_python() if os.environ.get("LATHE_BIG_TESTS") else None
+        if python is None:
+            print("2 of the 19 photographs (all: LATHE_BIG_TESTS=1, and a Python with Pillow: LATHE_PEERS_PYTHON)")
+            inputs = {folder / f"input_{i}_{name}.npy": name for i, name in enumerate(("goldfish", "mushroom"))}
+        else:
+            subprocess.run([python, models / "prepare_inputs.py", folder.name, self.folder], check=True, capture_output=True)
+            inputs = {file: file.stem.split("_", 1)[1].split("__")[0] for file in (self.folder / folder.name).glob("*.npy")}
+            self.assertEqual(len(inputs), len(order))
+        errors = signals = 0
+        for file, name in inputs.items():
             i = order.index(name)
             got = self.deploy({"input": np.load(file)})[0][0]
             self.assertEqual(got.argmax(), plain[i].argmax())
-            error = np.square(plain[i] - peer[i], dtype="f8").sum()
-            own = 10 * np.log10(np.square(plain[i], dtype="f8").sum() / error) if error else 100
-            self.close([got], [plain[i]], own - 3)
+            errors += np.square(got - plain[i], dtype="f8").sum()
+            signals += np.square(plain[i], dtype="f8").sum()
+        seen = [order.index(name) for name in inputs.values()]
+        # Equal bit by bit is 100 dB.
+        of = lambda error: 10 * np.log10(signals / max(error, signals * 1e-10))
+        own, reached = of(np.square(plain[seen] - peer[seen], dtype="f8").sum()), of(errors)
+        print(f"shufflenet_v2_qdq, {len(seen)} photographs: {reached:.1f} dB; ONNX Runtime optimised {own:.1f} dB")
+        self.assertGreater(reached, own - 3)
 
 
 if __name__ == "__main__":
