@@ -41,6 +41,3 @@ class RetrainSession:
                 each.scale_w.copy_(torch.tensor(record[name].scale_w))
         record.save(self.record_file)
         self.is_recorded = True
-
-    def not_evaluated(self) -> list[str]:
-        return [name for name in self.layers if name not in self._evaluated]
