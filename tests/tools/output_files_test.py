@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 import time
+import unittest
 
 from driver import *
 
@@ -214,6 +215,7 @@ class Interrupted(DriverTest):
                 self.assertEqual((err, there), ("lathe: error: interrupted; nothing was written\n", []))
 
 
+@unittest.skipIf(os.environ.get("LATHE_SANITIZER"), "a sanitizer reserves more address space than the limits leave")
 class OutOfMemory(DriverTest):
     """However little memory there is: a result, or one line that says where it stopped and no file."""
 
