@@ -12,7 +12,9 @@
 #include "lathe/flows/retrain_shifts.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/flows/start_clips.h"
+#include "lathe/flows/torch_parameters.h"
 #include "lathe/frontends/checkpoint/checkpoint.h"
+#include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/insert_retrain.h"
 #include "lathe/support/quoted.h"
@@ -174,7 +176,27 @@ StatusOr<Network> OpenTrained(const RetrainRequest& request) {
   return network;
 }
 
+// Gives each operand that is trained an initializer of its own: exporters store equal values once
+// (and read them through Identity), and after training they are equal no more.
+Status PartParameters(Network& network) {
+  LATHE_ASSIGN_OR_RETURN(std::vector<TorchParameter> parameters,
+                         FindTorchParameters(*network.model, network.layers));
+  ir::Rewriter rewriter(*network.model);
+  // From the back: the first operand keeps the name.
+  for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
+    ir::Value* value = parameter->node->input(parameter->input);
+    const ir::Tensor tensor = value->ConstantTensor();
+    const bool is_own = value->Resolve() == value && value->has_one_use();
+    if (is_own || tensor.rank() == 0) continue;
+    passes::SetConstantInput(rewriter, *parameter->node, parameter->input, tensor);
+  }
+  return OkStatus();
+}
+
 StatusOr<RetrainModel> Insert(Network network, const std::string& path) {
+  if (Status status = PartParameters(network); !status.ok()) {
+    return WithContext(std::move(status), ErrorContext::kFile, path);
+  }
   // The graph knows no clips of a pass before.
   for (size_t i = 0; i < network.layers.size(); ++i) {
     RetrainState& state = network.states[i];

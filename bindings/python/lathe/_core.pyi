@@ -47,6 +47,12 @@ class NodeInfo:
     @property
     def outputs(self) -> list[str]: ...
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """
+        Numbers, texts, lists of them, and arrays; None where there is no such value.
+        """
+
     def __repr__(self) -> str: ...
 
 class Model:

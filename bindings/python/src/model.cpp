@@ -43,6 +43,7 @@ struct NodeInfo {
   std::string domain;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
+  nb::dict attributes;
 };
 
 ValueInfo InfoOf(const ir::Value& value) {
@@ -86,22 +87,53 @@ std::vector<ValueInfo> Outputs(const Model& self) {
   return result;
 }
 
-NodeInfo InfoOf(const ir::Node& node) {
+// None stands for what Python has no value for: graphs, types, sparse tensors.
+nb::object AttributeOf(const ir::Attribute& attribute) {
+  nb::object result = nb::none();
+  const auto take = [&]<typename T>(const T* value) {
+    if (value != nullptr) result = nb::cast(*value);
+  };
+  take(attribute.get_if<float>());
+  take(attribute.get_if<int64_t>());
+  take(attribute.get_if<std::vector<float>>());
+  take(attribute.get_if<std::vector<int64_t>>());
+  // ONNX's strings are bytes.
+  const auto text = [](const std::string& value) {
+    return nb::steal(PyUnicode_DecodeUTF8(value.data(), static_cast<Py_ssize_t>(value.size()),
+                                          "surrogateescape"));
+  };
+  if (const auto* value = attribute.get_if<std::string>()) result = text(*value);
+  if (const auto* values = attribute.get_if<std::vector<std::string>>()) {
+    nb::list list;
+    for (const std::string& value : *values) list.append(text(value));
+    result = list;
+  }
+  if (const auto* tensor = attribute.get_if<ir::Tensor>()) result = ToArray(*tensor);
+  return result;
+}
+
+NodeInfo InfoOf(const ir::Model& model, const ir::Node& node) {
   NodeInfo info{.name = node.display_name(),
                 .op = std::string(node.op_text()),
                 .domain = std::string(node.domain_text()),
                 .inputs = {},
-                .outputs = {}};
+                .outputs = {},
+                .attributes = {}};
   for (const ir::Use& input : node.inputs()) {
     info.inputs.emplace_back(input.value() == nullptr ? "" : input.value()->name_text());
   }
   for (const ir::Value* output : node.outputs()) info.outputs.emplace_back(output->name_text());
+  for (const ir::Attribute& attribute : node.attributes()) {
+    info.attributes[nb::cast(std::string(model.Text(attribute.name)))] = AttributeOf(attribute);
+  }
   return info;
 }
 
 std::vector<NodeInfo> Nodes(const Model& self) {
   std::vector<NodeInfo> result;
-  for (const ir::Node& node : self.model->graph().nodes()) result.push_back(InfoOf(node));
+  for (const ir::Node& node : self.model->graph().nodes()) {
+    result.push_back(InfoOf(*self.model, node));
+  }
   return result;
 }
 
@@ -217,6 +249,9 @@ void AddInfos(nb::module_& module) {
       .def_ro("domain", &NodeInfo::domain)
       .def_ro("inputs", &NodeInfo::inputs, "Names of values; \"\" where one is omitted.")
       .def_ro("outputs", &NodeInfo::outputs)
+      .def_ro("attributes", &NodeInfo::attributes,
+              nb::sig("def attributes(self) -> dict[str, typing.Any]"),
+              "Numbers, texts, lists of them, and arrays; None where there is no such value.")
       .def("__repr__", [](const NodeInfo& self) {
         return nb::str("NodeInfo({!r}, {!r})").format(self.name, self.op);
       });

@@ -1,6 +1,8 @@
 """Quantised modules into a network, and out of it again."""
 from __future__ import annotations
 
+import collections
+
 from torch import nn
 
 from .. import _core
@@ -34,14 +36,15 @@ def _replace(model: nn.Module, replacements: dict[nn.Module, nn.Module]) -> None
                 module._modules[name] = replacements[child]
 
 
-def _foldable_norm(model_modules: dict[str, nn.Module], graph: _core.Model, node: str | None) -> nn.Module | None:
-    """The module behind a BatchNormalization node, unless the module is called more than once."""
-    module = model_modules.get(node or "")
-    if not isinstance(module, _NORMS):
-        return None
-    weights = [each.inputs[1] for each in graph.nodes if each.name == node]
-    users = [each for each in graph.nodes if each.op == "BatchNormalization" and each.inputs[1] in weights]
-    return module if len(users) == 1 else None
+def _foldable_norms(modules: dict[str, nn.Module], graph: _core.Model) -> dict[str, nn.Module]:
+    """The modules behind BatchNormalization nodes, by their names, but for those that are called more than once."""
+    nodes = [node for node in graph.nodes if node.op == "BatchNormalization"]
+    uses = collections.Counter(node.inputs[1] for node in nodes)
+    return {
+        node.name: modules[node.name]
+        for node in nodes
+        if uses[node.inputs[1]] == 1 and isinstance(modules.get(node.name), _NORMS)
+    }
 
 
 def put_in(model: nn.Module, graph: _core.Model, plan: _core._RetrainPlan, session: RetrainSession, config: str) -> None:
@@ -53,13 +56,14 @@ def put_in(model: nn.Module, graph: _core.Model, plan: _core._RetrainPlan, sessi
             what = f"layer '{each.name}' cannot be trained: {obstacle}"
             hint = "set its retrain_enable to false"
             raise Error(f"{config}: {what} ({hint})", what, file=config, node=each.name, hint=hint)
+    norms = _foldable_norms(modules, graph)
     made: dict[str, QuantizedLayer] = {}
     replacements: dict[nn.Module, nn.Module] = {}
     for each in plan.layers:
         layer = modules[each.name]
         owner = made[each.clips_of] if each.clips_of != each.name else None
         made[each.name] = QuantizedLayer(layer, each, plan.batch_num, owner)
-        norm = _foldable_norm(modules, graph, each.batch_norm)
+        norm = norms.get(each.batch_norm or "")
         if norm is not None:
             replacements[norm] = QuantIdentity(each.name)
         elif each.batch_norm is not None:
