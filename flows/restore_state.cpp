@@ -1,17 +1,15 @@
 #include "lathe/flows/restore_state.h"
 
-#include <algorithm>
-#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include "lathe/flows/checkpoint_wishes.h"
+#include "lathe/flows/restore_parameter.h"
 #include "lathe/flows/torch_parameters.h"
 #include "lathe/frontends/checkpoint/match_state.h"
-#include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/quant/insert_retrain.h"
 #include "lathe/support/quoted.h"
 
@@ -23,61 +21,19 @@ using frontends::StateMatch;
 using frontends::StateSlot;
 using quant::RetrainState;
 
-constexpr std::string_view kDataParallel = "module.";
-
-// The keys of a checkpoint, with and without the prefix of data-parallel training.
-class Keys {
- public:
-  explicit Keys(const StateDict& dict) {
-    for (const frontends::NamedTensor& tensor : dict.tensors) keys_.insert(tensor.name);
-  }
-  bool Has(const std::string& key) const {
-    return keys_.contains(key) || keys_.contains(std::string(kDataParallel) + key);
-  }
-
- private:
-  absl::flat_hash_set<std::string> keys_;
-};
-
-// What is wanted of the checkpoint: slots, and what they were asked for by.
-class Wishes {
- public:
-  explicit Wishes(const Keys& keys) : keys_(keys) {}
-
-  // The number of the slot.
-  size_t Need(const std::string& key, std::vector<int64_t> dims) {
-    const auto [known, is_new] = numbers_.emplace(key, slots_.size());
-    if (is_new) slots_.push_back({key, ir::ElementType::kFloat32, std::move(dims)});
-    return known->second;
-  }
-  std::optional<size_t> NeedIfThere(const std::string& key, std::vector<int64_t> dims) {
-    if (!keys_.Has(key)) return std::nullopt;
-    return Need(key, std::move(dims));
-  }
-
-  const std::vector<StateSlot>& slots() const { return slots_; }
-  bool Wants(std::string_view key) const {
-    if (numbers_.contains(std::string(key))) return true;
-    return key.starts_with(kDataParallel) &&
-           numbers_.contains(std::string(key.substr(kDataParallel.size())));
-  }
-
- private:
-  const Keys& keys_;
-  std::vector<StateSlot> slots_;
-  absl::flat_hash_map<std::string, size_t> numbers_;
-};
-
 // State of the training itself and results of the last evaluation, which are computed anew.
 bool IsBookkeeping(std::string_view key, const absl::flat_hash_set<std::string>& layers) {
   if (key.starts_with(kDataParallel)) key.remove_prefix(kDataParallel.size());
   const auto has = [&](std::string_view part) { return key.find(part) != std::string_view::npos; };
   if (has(".record_module.") || key.ends_with(".num_batches_tracked")) return true;
   // Constants of quantisers, in a checkpoint that is a retrain model.
-  if (has(std::string(passes::kActivationQuantizer) + ".")) return true;
-  if (has(std::string(passes::kWeightQuantizer) + ".")) return true;
+  for (const std::string_view quantizer :
+       {passes::kActivationQuantizer, passes::kWeightQuantizer, passes::kHiddenQuantizer,
+        passes::kRecurrenceQuantizer}) {
+    if (has(std::string(quantizer) + ".")) return true;
+  }
   if (has(".quant_module.")) return !has(".quant_module.replaced_module.");
-  for (const std::string_view result : {".scale_w", ".offset_w"}) {
+  for (const std::string_view result : {".scale_w", ".offset_w", ".scale_r", ".offset_r"}) {
     if (key.ends_with(result))
       return layers.contains(std::string(key.substr(0, key.size() - result.size())));
   }
@@ -103,14 +59,36 @@ StateDict WithoutBookkeeping(const StateDict& dict, const Wishes& wishes, const 
   return kept;
 }
 
-// The slots of one layer's quantisers.
-struct StateSlots {
-  size_t clip_max = 0;
-  std::optional<size_t> clip_min;
+// The slots of one activation's clips.
+struct ClipSlots {
+  size_t max = 0;
+  std::optional<size_t> min;
   std::optional<size_t> previous_max;
   std::optional<size_t> previous_min;
+};
+
+// `prefix` ends in "acts_" or "acts_h_".
+ClipSlots AskForClips(const std::string& prefix, bool fixed_min, Wishes& wishes) {
+  ClipSlots slots;
+  slots.max = wishes.Need(prefix + "clip_max", {});
+  // A fixed one is not always kept.
+  slots.min = fixed_min ? wishes.NeedIfThere(prefix + "clip_min", {})
+                        : wishes.Need(prefix + "clip_min", {});
+  slots.previous_max = wishes.NeedIfThere(prefix + "clip_max_pre", {});
+  slots.previous_min = wishes.NeedIfThere(prefix + "clip_min_pre", {});
+  return slots;
+}
+
+// The slots of one layer's quantisers.
+struct StateSlots {
+  ClipSlots clips;
   std::optional<size_t> scales;
   std::optional<size_t> reciprocal;
+  // LSTM and GRU.
+  std::optional<ClipSlots> hidden;
+  std::optional<size_t> recurrence_scales;
+  // The blocks of gates that learned scales stand in; empty: as in the model.
+  std::span<const size_t> gates;
 };
 
 StateSlots AskForState(const passes::RetrainLayer& layer, const std::string& owner,
@@ -121,16 +99,23 @@ StateSlots AskForState(const passes::RetrainLayer& layer, const std::string& own
   const bool own = owner == layer.layer.name || !keys.Has(repeated + "acts_clip_max");
   const std::string clips = own ? owner + ".quant_module." : repeated;
   StateSlots slots;
-  slots.clip_max = wishes.Need(clips + "acts_clip_max", {});
-  // A fixed one is not always kept.
-  slots.clip_min = layer.fixed_min ? wishes.NeedIfThere(clips + "acts_clip_min", {})
-                                   : wishes.Need(clips + "acts_clip_min", {});
-  slots.previous_max = wishes.NeedIfThere(clips + "acts_clip_max_pre", {});
-  slots.previous_min = wishes.NeedIfThere(clips + "acts_clip_min_pre", {});
+  slots.clips = AskForClips(clips + "acts_", layer.fixed_min, wishes);
+  if (layer.layer.is_recurrent()) {
+    slots.hidden = AskForClips(prefix + "acts_h_", layer.hidden_fixed_min, wishes);
+    // PyTorch's module beside them says whose order of gates they have.
+    if (keys.Has(prefix + "replaced_module.weight_ih_l0")) {
+      slots.gates =
+          GateBlocks(layer.layer.type == quant::LayerType::kLstm ? ParameterLayout::kLstmGates
+                                                                 : ParameterLayout::kGruGates);
+    }
+  }
   if (layer.settings.ulq) {
     const int64_t count = layer.settings.channel_wise ? layer.layer.channels : 1;
     slots.scales = wishes.Need(prefix + "wts_scales", {count});
     slots.reciprocal = wishes.NeedIfThere(prefix + "s_rec_flag", {});
+    if (layer.layer.is_recurrent()) {
+      slots.recurrence_scales = wishes.Need(prefix + "rec_wts_scales", {count});
+    }
   }
   return slots;
 }
@@ -140,118 +125,50 @@ StatusOr<float> Scalar(const ir::Tensor& tensor) {
   return values[0];
 }
 
-StatusOr<RetrainState> ReadState(const StateSlots& slots, const StateMatch& match) {
-  RetrainState state;
-  LATHE_ASSIGN_OR_RETURN(state.clips.max, Scalar(match.tensors[slots.clip_max]));
-  state.clips.min = 0;
-  if (slots.clip_min.has_value()) {
-    LATHE_ASSIGN_OR_RETURN(state.clips.min, Scalar(match.tensors[*slots.clip_min]));
+Status ReadClips(const ClipSlots& slots, const StateMatch& match, quant::Clips& clips,
+                 std::optional<quant::Clips>& previous) {
+  LATHE_ASSIGN_OR_RETURN(clips.max, Scalar(match.tensors[slots.max]));
+  clips.min = 0;
+  if (slots.min.has_value()) {
+    LATHE_ASSIGN_OR_RETURN(clips.min, Scalar(match.tensors[*slots.min]));
   }
   if (slots.previous_max.has_value() && slots.previous_min.has_value()) {
-    quant::Clips& previous = state.previous.emplace();
-    LATHE_ASSIGN_OR_RETURN(previous.max, Scalar(match.tensors[*slots.previous_max]));
-    LATHE_ASSIGN_OR_RETURN(previous.min, Scalar(match.tensors[*slots.previous_min]));
+    previous.emplace();
+    LATHE_ASSIGN_OR_RETURN(previous->max, Scalar(match.tensors[*slots.previous_max]));
+    LATHE_ASSIGN_OR_RETURN(previous->min, Scalar(match.tensors[*slots.previous_min]));
   }
-  if (slots.scales.has_value()) {
-    LATHE_ASSIGN_OR_RETURN(const std::vector<float> stored,
-                           match.tensors[*slots.scales].ValuesAsFloat());
-    float reciprocal = 0;
-    if (slots.reciprocal.has_value()) {
-      LATHE_ASSIGN_OR_RETURN(reciprocal, Scalar(match.tensors[*slots.reciprocal]));
-    }
-    state.weight_scales = quant::LearnedWeightScales(stored, reciprocal != 0);
-  }
-  return state;
-}
-
-// Where a parameter's tensors are among the slots.
-struct ParameterSlots {
-  const TorchParameter* parameter = nullptr;
-  const ParameterKey* key = nullptr;
-  size_t value = 0;
-  std::optional<size_t> mask;
-};
-
-std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter, const Keys& keys,
-                                              Wishes& wishes) {
-  const auto there = std::ranges::find_if(
-      parameter.keys, [&](const ParameterKey& key) { return keys.Has(key.name); });
-  if (there == parameter.keys.end() && parameter.optional) return std::nullopt;
-  const ParameterKey& key = there == parameter.keys.end() ? parameter.keys.front() : *there;
-  ParameterSlots slots{&parameter, &key, wishes.Need(key.name, key.dims), std::nullopt};
-  constexpr std::string_view kWeight = "replaced_module.weight";
-  if (key.name.ends_with(kWeight)) {
-    const std::string mask = key.name.substr(0, key.name.size() - kWeight.size()) + "wts_mask";
-    slots.mask = wishes.NeedIfThere(mask, key.dims);
-  }
-  return slots;
-}
-
-std::vector<float> Transposed(const std::vector<float>& values, std::span<const int64_t> dims) {
-  const auto rows = static_cast<size_t>(dims[0]);
-  const auto columns = static_cast<size_t>(dims[1]);
-  std::vector<float> result(values.size());
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t c = 0; c < columns; ++c) result[c * rows + r] = values[r * columns + c];
-  }
-  return result;
-}
-
-// The mask of a weight that is not sparse holds NaN.
-StatusOr<std::optional<std::vector<float>>> ReadMask(const ParameterSlots& slots,
-                                                     const StateMatch& match) {
-  if (!slots.mask.has_value()) return std::optional<std::vector<float>>();
-  LATHE_ASSIGN_OR_RETURN(std::vector<float> mask, match.tensors[*slots.mask].ValuesAsFloat());
-  if (std::ranges::any_of(mask, [](float value) { return std::isnan(value); })) {
-    return std::optional<std::vector<float>>();
-  }
-  return std::optional(std::move(mask));
-}
-
-// Constants that need not be parameters may be what they like: masks hold infinities.
-Status CheckFinite(const ParameterSlots& slots, const ir::Tensor& value) {
-  if (slots.parameter->optional || !ir::IsFloatingPoint(value.element_type())) return OkStatus();
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, value.ValuesAsFloat());
-  const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
-  if (bad == values.end()) return OkStatus();
-  return InvalidInput("element {} of {} is {}: the training has diverged", bad - values.begin(),
-                      Quoted(slots.key->name), *bad);
-}
-
-Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const StateMatch& match) {
-  const TorchParameter& parameter = *slots.parameter;
-  const ir::Tensor& value = match.tensors[slots.value];
-  LATHE_RETURN_IF_ERROR(CheckFinite(slots, value));
-  const ir::Tensor old = parameter.node->input(parameter.input)->ConstantTensor();
-  LATHE_ASSIGN_OR_RETURN(const auto mask, ReadMask(slots, match));
-  const std::vector<int64_t> dims(old.dims().begin(), old.dims().end());
-  if (!mask.has_value() && slots.key->layout != ParameterLayout::kTransposed &&
-      value.element_type() == old.element_type()) {
-    passes::SetConstantInput(rewriter, *parameter.node, parameter.input, value.WithDims(dims));
-    return OkStatus();
-  }
-  if (old.element_type() != ir::ElementType::kFloat32 &&
-      old.element_type() != ir::ElementType::kFloat16) {
-    return Unsupported("{} of {} cannot be restored from {}", slots.key->name,
-                       ir::ElementTypeName(old.element_type()),
-                       ir::ElementTypeName(value.element_type()));
-  }
-  LATHE_ASSIGN_OR_RETURN(std::vector<float> values, value.ValuesAsFloat());
-  for (size_t i = 0; mask.has_value() && i < values.size(); ++i) values[i] *= (*mask)[i];
-  if (slots.key->layout == ParameterLayout::kTransposed) {
-    values = Transposed(values, slots.key->dims);
-  }
-  passes::SetConstantInput(rewriter, *parameter.node, parameter.input,
-                           passes::FloatTensor(old.element_type(), dims, values));
   return OkStatus();
+}
+
+// Learned scales of a weight, in the model's order; none without a slot.
+StatusOr<std::vector<float>> ReadScales(const StateSlots& slots, std::optional<size_t> slot,
+                                        const StateMatch& match) {
+  if (!slot.has_value()) return std::vector<float>();
+  LATHE_ASSIGN_OR_RETURN(std::vector<float> stored, match.tensors[*slot].ValuesAsFloat());
+  if (!slots.gates.empty()) stored = InGateOrder(stored, slots.gates);
+  float reciprocal = 0;
+  if (slots.reciprocal.has_value()) {
+    LATHE_ASSIGN_OR_RETURN(reciprocal, Scalar(match.tensors[*slots.reciprocal]));
+  }
+  return quant::LearnedWeightScales(stored, reciprocal != 0);
+}
+
+StatusOr<RetrainState> ReadState(const StateSlots& slots, const StateMatch& match) {
+  RetrainState state;
+  LATHE_RETURN_IF_ERROR(ReadClips(slots.clips, match, state.clips, state.previous));
+  LATHE_ASSIGN_OR_RETURN(state.weight_scales, ReadScales(slots, slots.scales, match));
+  if (!slots.hidden.has_value()) return state;
+  LATHE_RETURN_IF_ERROR(ReadClips(*slots.hidden, match, state.hidden_clips, state.hidden_previous));
+  LATHE_ASSIGN_OR_RETURN(state.recurrence_scales,
+                         ReadScales(slots, slots.recurrence_scales, match));
+  return state;
 }
 
 }  // namespace
 
 StatusOr<std::vector<quant::RetrainState>> RestoreState(
     ir::Model& model, const std::vector<passes::RetrainLayer>& layers, const StateDict& dict) {
-  LATHE_ASSIGN_OR_RETURN(const std::vector<TorchParameter> parameters,
-                         FindTorchParameters(model, layers));
+  const std::vector<TorchParameter> parameters = FindTorchParameters(model, layers);
   const Keys keys(dict);
   Wishes wishes(keys);
   std::vector<ParameterSlots> parameter_slots;

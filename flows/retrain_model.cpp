@@ -1,6 +1,5 @@
 #include "lathe/flows/retrain_model.h"
 
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "lathe/flows/restore_state.h"
 #include "lathe/flows/retrain_record.h"
 #include "lathe/flows/retrain_shifts.h"
+#include "lathe/flows/retrain_states.h"
 #include "lathe/flows/run_passes.h"
 #include "lathe/flows/start_clips.h"
 #include "lathe/flows/torch_parameters.h"
@@ -41,7 +41,9 @@ StatusOr<Network> Configure(LoadedModel loaded, const RetrainRequest& request) {
   wishes.json_path = request.config_path;
   LATHE_ASSIGN_OR_RETURN(ChosenRetrainConfig chosen, ChooseRetrainConfig(*loaded.model, wishes));
   Network network;
-  LATHE_ASSIGN_OR_RETURN(network.layers, passes::FindRetrainLayers(*loaded.model, chosen.settings));
+  auto layers = passes::FindRetrainLayers(*loaded.model, chosen.settings);
+  if (!layers.ok()) return WithContext(layers.status(), ErrorContext::kFile, request.model_path);
+  network.layers = *std::move(layers);
   network.model = std::move(loaded.model);
   network.batch_num = chosen.settings.batch_num;
   network.search_n = request.search_n;
@@ -68,78 +70,35 @@ StatusOr<std::unique_ptr<frontends::BatchSource>> OpenData(const RetrainData& da
 }
 
 // Of each layer where its clips start on data; nothing without data.
-StatusOr<std::vector<std::optional<quant::Clips>>> ClipsOnData(const RetrainData* data,
-                                                               Network& network) {
-  if (data == nullptr) return std::vector<std::optional<quant::Clips>>(network.layers.size());
+StatusOr<StartClips> ClipsOnData(const RetrainData* data, Network& network) {
+  const std::vector<std::optional<quant::Clips>> none(network.layers.size());
+  if (data == nullptr) return StartClips{none, none, {}};
   LATHE_ASSIGN_OR_RETURN(const auto source, OpenData(*data, network));
   LATHE_ASSIGN_OR_RETURN(StartClips start,
                          FindStartClips(*network.model, network.layers, network.batch_num,
                                         *data->engine, *source, data->control));
   network.notes.insert(network.notes.end(), start.notes.begin(), start.notes.end());
-  return std::move(start.clips);
+  return start;
 }
 
 StatusOr<RetrainState> InitialState(const RetrainLayer& layer,
-                                    const std::optional<quant::Clips>& found) {
+                                    const std::optional<quant::Clips>& found,
+                                    const std::optional<quant::Clips>& found_hidden) {
   RetrainState state;
   if (layer.settings.clips.has_value()) {
     state.clips = {static_cast<float>(layer.settings.clips->max),
                    static_cast<float>(layer.settings.clips->min)};
-  } else if (found.has_value()) {
-    state.clips = *found;
+    state.hidden_clips = state.clips;
+  } else {
+    state.clips = found.value_or(quant::Clips());
+    state.hidden_clips = found_hidden.value_or(quant::Clips());
   }
-  if (layer.settings.ulq) {
-    LATHE_ASSIGN_OR_RETURN(state.weight_scales, ArqScalesOf(layer));
+  if (!layer.settings.ulq) return state;
+  LATHE_ASSIGN_OR_RETURN(state.weight_scales, ArqScalesOf(layer, *layer.layer.weight));
+  if (layer.layer.is_recurrent()) {
+    LATHE_ASSIGN_OR_RETURN(state.recurrence_scales, ArqScalesOf(layer, *layer.layer.recurrence));
   }
   return state;
-}
-
-// The states that a retrain model holds itself.
-StatusOr<std::vector<RetrainState>> StatesOf(const std::vector<RetrainLayer>& layers,
-                                             const passes::QuantizerConstants& constants) {
-  std::set<std::string, std::less<>> wanted;
-  const auto take = [&](const std::string& name) -> StatusOr<std::vector<float>> {
-    wanted.insert(name);
-    const auto found = constants.find(name);
-    if (found == constants.end()) {
-      return InvalidInput("the retrain model was made with another configuration: it has no {}",
-                          Quoted(name));
-    }
-    return found->second.ValuesAsFloat();
-  };
-  const auto take_one = [&](const std::string& name) -> StatusOr<float> {
-    LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, take(name));
-    if (values.size() != 1) return InvalidInput("{} has {} values, not 1", name, values.size());
-    return values[0];
-  };
-  std::vector<RetrainState> states;
-  for (const RetrainLayer& layer : layers) {
-    const std::string& owner = layers[layer.clips_of].layer.name;
-    RetrainState state;
-    LATHE_ASSIGN_OR_RETURN(state.clips.max, take_one(owner + std::string(passes::kClipMax)));
-    state.clips.min = 0;
-    if (!layer.fixed_min) {
-      LATHE_ASSIGN_OR_RETURN(state.clips.min, take_one(owner + std::string(passes::kClipMin)));
-    }
-    if (layer.settings.ulq) {
-      const std::string name = layer.layer.name + std::string(passes::kWeightScales);
-      LATHE_ASSIGN_OR_RETURN(state.weight_scales, take(name));
-      const auto count =
-          layer.settings.channel_wise ? static_cast<size_t>(layer.layer.channels) : size_t{1};
-      if (state.weight_scales.size() != count) {
-        return InvalidInput("{} has {} values, the configuration asks for {}", name,
-                            state.weight_scales.size(), count);
-      }
-    }
-    states.push_back(std::move(state));
-  }
-  for (const auto& [name, tensor] : constants) {
-    if (wanted.contains(name)) continue;
-    return InvalidInput(
-        "the retrain model was made with another configuration, which does not ask for {}",
-        Quoted(name));
-  }
-  return states;
 }
 
 StatusOr<std::vector<RetrainState>> ReadStates(Network& network, const RetrainRequest& request) {
@@ -170,7 +129,7 @@ StatusOr<Network> OpenTrained(const RetrainRequest& request) {
                                 ErrorContext::kFile, request.model_path);
     return WithContext(std::move(status), ErrorContext::kHint, "give --checkpoint");
   }
-  auto states = StatesOf(network.layers, *opened.constants);
+  auto states = StatesOfConstants(network.layers, *opened.constants);
   if (!states.ok()) return WithContext(states.status(), ErrorContext::kFile, request.model_path);
   network.states = *std::move(states);
   return network;
@@ -200,7 +159,10 @@ StatusOr<RetrainModel> Insert(Network network, const std::string& path) {
   // The graph knows no clips of a pass before.
   for (size_t i = 0; i < network.layers.size(); ++i) {
     RetrainState& state = network.states[i];
-    state.clips = UsableClips(state.clips, state.previous, network.layers[i].fixed_min);
+    const RetrainLayer& layer = network.layers[i];
+    state.clips = UsableClips(state.clips, state.previous, layer.fixed_min);
+    state.hidden_clips =
+        UsableClips(state.hidden_clips, state.hidden_previous, layer.hidden_fixed_min);
   }
   SearchNPlan plan;
   if (network.search_n.has_value()) {
@@ -229,7 +191,7 @@ StatusOr<RetrainModel> CreateRetrainModel(const RetrainRequest& request, const R
   LATHE_ASSIGN_OR_RETURN(const auto found, ClipsOnData(data, network));
   for (size_t i = 0; i < network.layers.size(); ++i) {
     const RetrainLayer& layer = network.layers[i];
-    auto state = InitialState(layer, found[i]);
+    auto state = InitialState(layer, found.clips[i], found.hidden_clips[i]);
     if (!state.ok()) {
       Status status = WithContext(state.status(), ErrorContext::kNode, layer.layer.name);
       return WithContext(std::move(status), ErrorContext::kFile, request.model_path);

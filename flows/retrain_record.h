@@ -10,9 +10,9 @@
 
 namespace lathe::flows {
 
-// The scales that ARQ gives the layer's weight as it is (the reference's 7.2): one, or one a
-// channel.
-StatusOr<std::vector<float>> ArqScalesOf(const passes::RetrainLayer& layer);
+// The scales that ARQ gives an operand of the layer, its weight or recurrence weight, as it is (the
+// reference's 7.2): one, or one a channel.
+StatusOr<std::vector<float>> ArqScalesOf(const passes::RetrainLayer& layer, const ir::Use& operand);
 
 // One entry a layer, in their order (the reference's 2.8, "record from a checkpoint"): the
 // activation from the clips, weights by ARQ or by their learned scales, BatchNormalization

@@ -21,6 +21,7 @@ namespace {
 
 // Why a layer is not shifted; empty: it can be.
 std::string_view WhyNotShifted(const passes::RetrainLayer& layer, const ir::Model& model) {
+  if (layer.layer.is_recurrent()) return "LSTM and GRU are not";
   if (layer.settings.activation_bits != 8) return "its activations do not have 8 bits";
   if (layer.settings.weight_bits == 4) return "its weights have 4 bits";
   if (layer.layer.node->graph() != &model.graph()) return "it stands in a body";

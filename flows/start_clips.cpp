@@ -10,7 +10,7 @@ namespace lathe::flows {
 namespace {
 
 struct Observed {
-  size_t layer = 0;
+  std::optional<quant::Clips>* found = nullptr;
   std::unique_ptr<LayerObserver> observer;
 };
 
@@ -25,6 +25,7 @@ StatusOr<StartClips> FindStartClips(const ir::Model& model,
                                     const frontends::BatchSource& data, const RunControl& control) {
   StartClips start;
   start.clips.resize(layers.size());
+  start.hidden_clips.resize(layers.size());
   ObserverContext context(control.threads);
   std::vector<Observed> all;
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -37,13 +38,17 @@ StatusOr<StartClips> FindStartClips(const ir::Model& model,
           Quoted(name)));
       continue;
     }
-    ObserverSettings settings{.key = name,
-                              .bits = trained.settings.activation_bits,
-                              .with_offset = false,
-                              .algorithm = quant::IfmrParameters()};
-    all.push_back({i, std::make_unique<LayerObserver>(
-                          std::move(settings), LayerObserver::Role::kActivation, batch_num,
-                          trained.layer.activation->value()->Resolve(), context)});
+    const auto observe = [&](const ir::Use& operand, std::optional<quant::Clips>& found) {
+      ObserverSettings settings{.key = name,
+                                .bits = trained.settings.activation_bits,
+                                .with_offset = false,
+                                .algorithm = quant::IfmrParameters()};
+      all.push_back({&found, std::make_unique<LayerObserver>(
+                                 std::move(settings), LayerObserver::Role::kActivation, batch_num,
+                                 operand.value()->Resolve(), context)});
+    };
+    observe(*trained.layer.activation, start.clips[i]);
+    if (trained.layer.is_recurrent()) observe(*trained.layer.hidden, start.hidden_clips[i]);
   }
   for (size_t pass = 0; pass < kMaxPasses; ++pass) {
     std::vector<eval::Tap> taps;
@@ -69,7 +74,7 @@ StatusOr<StartClips> FindStartClips(const ir::Model& model,
                                         Quoted(observer.layer()), *observer.unusable()));
       continue;
     }
-    start.clips[observed.layer] = {observer.result().clip_max, observer.result().clip_min};
+    *observed.found = {observer.result().clip_max, observer.result().clip_min};
   }
   for (size_t i = 0; i < layers.size(); ++i) start.clips[i] = start.clips[layers[i].clips_of];
   return start;

@@ -8,7 +8,6 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "lathe/passes/canonical/visit_nodes.h"
-#include "lathe/support/quoted.h"
 
 namespace lathe::flows {
 namespace {
@@ -60,16 +59,14 @@ class Finder {
     }
   }
 
-  Status Visit(ir::Node& node) {
-    if (node.Is("LSTM") || node.Is("GRU")) {
-      if (!trained_.contains(&node)) return OkStatus();
-      return WithContext(Unsupported("layer {}: {} cannot be trained", Quoted(node.display_name()),
-                                     node.op_text()),
-                         ErrorContext::kHint, "set its retrain_enable to false");
-    }
+  void Visit(ir::Node& node) {
     const std::string path = PathOf(node);
-    if (node.Is("Conv") || node.Is("ConvTranspose") || node.Is("InstanceNormalization") ||
-        node.Is("LayerNormalization") || node.Is("GroupNormalization")) {
+    if (node.Is("LSTM")) {
+      AddRecurrent(node, path, ParameterLayout::kLstmGates);
+    } else if (node.Is("GRU")) {
+      AddRecurrent(node, path, ParameterLayout::kGruGates);
+    } else if (node.Is("Conv") || node.Is("ConvTranspose") || node.Is("InstanceNormalization") ||
+               node.Is("LayerNormalization") || node.Is("GroupNormalization")) {
       Add(node, 1, path + ".weight");
       Add(node, 2, path + ".bias");
     } else if (node.Is("Gemm")) {
@@ -86,7 +83,6 @@ class Finder {
     } else if (node.Is("PRelu")) {
       Add(node, 1, path + ".weight", ParameterLayout::kFlat);
     }
-    return OkStatus();
   }
 
   // What no node above claims goes by the names of its initializers.
@@ -127,11 +123,13 @@ class Finder {
     const auto same = [&](const ParameterKey& key) { return key.name == name; };
     if (std::ranges::any_of(parameter.keys, same)) return;
     const ir::Tensor tensor = parameter.node->input(parameter.input)->ConstantTensor();
-    ParameterKey key{std::move(name), layout, {tensor.dims().begin(), tensor.dims().end()}};
+    ParameterKey key{std::move(name), "", layout, {tensor.dims().begin(), tensor.dims().end()}};
     if (layout == ParameterLayout::kTransposed) {
       std::swap(key.dims.front(), key.dims.back());
     } else if (layout == ParameterLayout::kFlat) {
       key.dims = {tensor.num_elements()};
+    } else if (!GateBlocks(layout).empty()) {
+      key.dims.erase(key.dims.begin());
     }
     parameter.keys.push_back(std::move(key));
   }
@@ -156,6 +154,26 @@ class Finder {
     std::vector<ParameterKey> by_name = std::exchange(parameter.keys, {});
     AddKey(parameter, std::move(key), layout);
     for (ParameterKey& other : by_name) AddKey(parameter, std::move(other.name), other.layout);
+  }
+
+  // Modules of one layer and one direction; the keys of others are not known.
+  void AddRecurrent(ir::Node& node, const std::string& path, ParameterLayout layout) {
+    const ir::Tensor weight = FloatConstant(node.input(1));
+    if (!weight || weight.rank() != 3 || weight.dims()[0] != 1) return;
+    const bool trained = trained_.contains(&node);
+    constexpr std::array<std::string_view, 3> kNames = {".weight_ih_l0", ".weight_hh_l0",
+                                                        ".bias_ih_l0"};
+    for (size_t i = 0; i < kNames.size(); ++i) {
+      const ir::Tensor tensor = FloatConstant(node.input(i + 1));
+      if (!tensor) continue;
+      Add(node, i + 1, path + std::string(kNames[i]), layout);
+      TorchParameter& parameter = found_.back();
+      // An exporter's own name does not say that it is this module's.
+      parameter.optional = !trained;
+      if (i < 2) continue;
+      parameter.keys.front().second_name = path + ".bias_hh_l0";
+      parameter.keys.front().dims = {tensor.num_elements() / 2};
+    }
   }
 
   void AddMatMul(ir::Node& node, const std::string& path) {
@@ -194,14 +212,29 @@ std::string ModulePath(std::string_view node_name) {
   return fmt::format("{}", fmt::join(path, "."));
 }
 
-StatusOr<std::vector<TorchParameter>> FindTorchParameters(
-    const ir::Model& model, const std::vector<passes::RetrainLayer>& layers) {
+std::span<const size_t> GateBlocks(ParameterLayout layout) {
+  static constexpr std::array<size_t, 4> kLstm = {0, 3, 1, 2};
+  static constexpr std::array<size_t, 3> kGru = {1, 0, 2};
+  if (layout == ParameterLayout::kLstmGates) return kLstm;
+  if (layout == ParameterLayout::kGruGates) return kGru;
+  return {};
+}
+
+std::vector<float> InGateOrder(std::span<const float> values, std::span<const size_t> blocks) {
+  const size_t size = values.size() / blocks.size();
+  std::vector<float> ordered;
+  ordered.reserve(values.size());
+  for (const size_t block : blocks) {
+    const auto gate = values.subspan(block * size, size);
+    ordered.insert(ordered.end(), gate.begin(), gate.end());
+  }
+  return ordered;
+}
+
+std::vector<TorchParameter> FindTorchParameters(const ir::Model& model,
+                                                const std::vector<passes::RetrainLayer>& layers) {
   Finder finder(layers);
-  Status status;
-  passes::VisitNodes(model.graph(), [&](ir::Node& node) {
-    if (status.ok()) status = finder.Visit(node);
-  });
-  LATHE_RETURN_IF_ERROR(status);
+  passes::VisitNodes(model.graph(), [&](ir::Node& node) { finder.Visit(node); });
   finder.AddByName(model.graph());
   return std::move(finder).Take();
 }

@@ -1,6 +1,7 @@
 // The keys by which a training checkpoint of PyTorch holds the constants of an exported model.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,13 +22,23 @@ enum class ParameterLayout {
   kSame,
   kTransposed,  // a matrix: torch's Linear holds [out, in]
   kFlat,        // one axis: the slope of PRelu, [C] for [C, 1, 1]
+  kLstmGates,   // of LSTM: without the axis of directions, gates in the order i, f, g, o
+  kGruGates,    // of GRU: gates in the order r, z, n
 };
+
+// The block of torch that each of ONNX's blocks of gates is (the reference's 4.1); empty for other
+// layouts.
+std::span<const size_t> GateBlocks(ParameterLayout layout);
+// Values of torch, gate behind gate, in ONNX's order.
+std::vector<float> InGateOrder(std::span<const float> values, std::span<const size_t> blocks);
 
 // A key that may hold a constant, and how.
 struct ParameterKey {
   std::string name;
+  // A bias of LSTM or GRU stands in two tensors, one behind the other; else empty.
+  std::string second_name;
   ParameterLayout layout = ParameterLayout::kSame;
-  // The shape in the checkpoint.
+  // The shape in the checkpoint, of each of two tensors.
   std::vector<int64_t> dims;
 };
 
@@ -44,9 +55,8 @@ struct TorchParameter {
 // All of them, in graph order: weights and biases of layers, parameters of normalisations and of
 // PRelu by the module path of their node (those of trained layers below
 // `<layer>.quant_module.replaced_module`, and of their BatchNormalization `<layer>.bn_module`), and
-// other floating-point initializers by their own name. Error: a trained LSTM or GRU, whose keys
-// are not known. O(nodes + initializers).
-StatusOr<std::vector<TorchParameter>> FindTorchParameters(
-    const ir::Model& model, const std::vector<passes::RetrainLayer>& layers);
+// other floating-point initializers by their own name. O(nodes + initializers).
+std::vector<TorchParameter> FindTorchParameters(const ir::Model& model,
+                                                const std::vector<passes::RetrainLayer>& layers);
 
 }  // namespace lathe::flows

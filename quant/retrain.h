@@ -25,6 +25,11 @@ struct RetrainState {
   std::optional<Clips> previous;
   // Of ULQ weights: one, or one a channel; else empty.
   std::vector<float> weight_scales;
+  // LSTM and GRU: the same of the hidden state and of the recurrence weight, whose channels, like
+  // those of the weight, are the rows in ONNX's order of gates.
+  Clips hidden_clips;
+  std::optional<Clips> hidden_previous;
+  std::vector<float> recurrence_scales;
   bool operator==(const RetrainState&) const = default;
 };
 

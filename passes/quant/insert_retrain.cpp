@@ -83,17 +83,26 @@ class Builder {
   int bits_;
 };
 
+// What an activation's quantiser is made of.
+struct ActivationParts {
+  ir::Value* source = nullptr;
+  std::string_view max_name;
+  std::string_view min_name;
+  quant::Clips clips;
+  bool fixed_min = false;
+};
+
 // The reference's 7.7.
-ir::Value* QuantizeActivation(Builder& build, const RetrainLayer& trained,
-                              const quant::Clips& clips) {
-  const std::string& name = trained.layer.name;
+ir::Value* QuantizeActivation(Builder& build, const std::string& layer,
+                              const ActivationParts& parts) {
   ir::Value* zero = build.Number("zero", 0.0f);
-  ir::Value* clip_max = build.Constant(name + std::string(kClipMax), {}, std::span(&clips.max, 1));
+  ir::Value* clip_max =
+      build.Constant(layer + std::string(parts.max_name), {}, std::span(&parts.clips.max, 1));
   ir::Value* top = build.Op("Max", "top", {clip_max, zero});
   ir::Value* bottom = zero;
-  if (!trained.fixed_min) {
+  if (!parts.fixed_min) {
     ir::Value* clip_min =
-        build.Constant(name + std::string(kClipMin), {}, std::span(&clips.min, 1));
+        build.Constant(layer + std::string(parts.min_name), {}, std::span(&parts.clips.min, 1));
     bottom = build.Op("Min", "bottom", {clip_min, zero});
   }
   ir::Value* range = build.Op("Sub", "range", {top, bottom});
@@ -103,7 +112,7 @@ ir::Value* QuantizeActivation(Builder& build, const RetrainLayer& trained,
   ir::Value* shift = build.Op("Div", "shift", {bottom, scale});
   ir::Value* offset =
       build.Op("Round", "offset", {build.Op("Sub", "exact_offset", {lowest, shift})});
-  ir::Value* scaled = build.Op("Div", "scaled", {trained.layer.activation->value(), scale});
+  ir::Value* scaled = build.Op("Div", "scaled", {parts.source, scale});
   ir::Value* integer = build.RoundedAndClipped(build.Op("Add", "shifted", {scaled, offset}));
   ir::Value* centred = build.Op("Sub", "centred", {integer, offset});
   return build.Op("Mul", "", {centred, scale});
@@ -123,20 +132,19 @@ ir::Value* ArqScale(Builder& build, ir::Value* weight) {
   return build.Guarded(build.Op("Div", "step", {size, steps}));
 }
 
-// The reference's 7.8.
-ir::Value* QuantizeWeight(Builder& build, const RetrainLayer& trained,
-                          const quant::RetrainState& state) {
+// The reference's 7.8, of the weight or of the recurrence weight; `learned` are the scales of ULQ.
+ir::Value* QuantizeWeight(Builder& build, const RetrainLayer& trained, const ir::Use& operand,
+                          std::string_view scales_name, const std::vector<float>& learned) {
   const QuantLayer& layer = trained.layer;
-  const ir::Tensor tensor = layer.weight->value()->ConstantTensor();
+  const ir::Tensor tensor = operand.value()->ConstantTensor();
   const quant::WeightLayout layout = layer.Layout(
-      *layer.weight, trained.settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
+      operand, trained.settings.channel_wise ? static_cast<size_t>(layer.channels) : 1);
   const std::vector<int64_t> split = {layout.groups, layout.outer, layout.local, layout.inner};
-  ir::Value* weight = build.Reshape("split", layer.weight->value(), split);
+  ir::Value* weight = build.Reshape("split", operand.value(), split);
   ir::Value* scale = nullptr;
   if (trained.settings.ulq) {
     const int64_t count[] = {layout.channels()};
-    ir::Value* scales =
-        build.Constant(layer.name + std::string(kWeightScales), count, state.weight_scales);
+    ir::Value* scales = build.Constant(layer.name + std::string(scales_name), count, learned);
     const std::vector<int64_t> channels = {layout.groups, 1, layout.local, 1};
     scale = build.Reshape("scale", scales, channels);
   } else {
@@ -147,16 +155,26 @@ ir::Value* QuantizeWeight(Builder& build, const RetrainLayer& trained,
   return build.Reshape("", rounded, tensor.dims());
 }
 
+// In front of initial_h and R.
+void InsertHidden(ir::Rewriter& rewriter, const RetrainLayer& trained,
+                  const quant::RetrainState& state) {
+  const QuantLayer& layer = trained.layer;
+  Builder build_hidden(rewriter, layer, kHiddenQuantizer, trained.settings.activation_bits);
+  ir::Value* hidden = QuantizeActivation(build_hidden, layer.name,
+                                         {layer.hidden->value(), kHiddenClipMax, kHiddenClipMin,
+                                          state.hidden_clips, trained.hidden_fixed_min});
+  Builder build(rewriter, layer, kRecurrenceQuantizer, trained.settings.weight_bits);
+  ir::Value* recurrence =
+      QuantizeWeight(build, trained, *layer.recurrence, kRecurrenceScales, state.recurrence_scales);
+  rewriter.ReplaceUse(*layer.hidden, hidden);
+  rewriter.ReplaceUse(*layer.recurrence, recurrence);
+}
+
 }  // namespace
 
 Status InsertRetrain(ir::Model& model, const std::vector<RetrainLayer>& layers,
                      const std::vector<quant::RetrainState>& states) {
   for (const RetrainLayer& trained : layers) {
-    if (trained.layer.is_recurrent()) {
-      return WithContext(Unsupported("layer {}: {} cannot be trained", Quoted(trained.layer.name),
-                                     ToString(trained.layer.type)),
-                         ErrorContext::kHint, "set its retrain_enable to false");
-    }
     if (InFunction(*trained.layer.node->graph())) {
       return Unsupported("layer {} stands in a local function, which has no initializers to train",
                          Quoted(trained.layer.name));
@@ -170,12 +188,17 @@ Status InsertRetrain(ir::Model& model, const std::vector<RetrainLayer>& layers,
     if (trained.clips_of == i) {
       Builder build(rewriter, trained.layer, kActivationQuantizer,
                     trained.settings.activation_bits);
-      activations.push_back(QuantizeActivation(build, trained, states[i].clips));
+      activations.push_back(QuantizeActivation(build, trained.layer.name,
+                                               {trained.layer.activation->value(), kClipMax,
+                                                kClipMin, states[i].clips, trained.fixed_min}));
     } else {
       activations.push_back(activations[trained.clips_of]);
     }
     Builder build(rewriter, trained.layer, kWeightQuantizer, trained.settings.weight_bits);
-    ir::Value* weight = QuantizeWeight(build, trained, states[i]);
+    ir::Value* weight = QuantizeWeight(build, trained, *trained.layer.weight, kWeightScales,
+                                       states[i].weight_scales);
+    if (trained.layer.is_recurrent()) InsertHidden(rewriter, trained, states[i]);
+    // Last: builders look at the weight.
     rewriter.ReplaceUse(*trained.layer.activation, activations.back());
     rewriter.ReplaceUse(*trained.layer.weight, weight);
   }

@@ -17,6 +17,12 @@ inline constexpr std::string_view kWeightQuantizer = ".wts_quant";
 inline constexpr std::string_view kClipMax = ".quant_module.acts_clip_max";
 inline constexpr std::string_view kClipMin = ".quant_module.acts_clip_min";
 inline constexpr std::string_view kWeightScales = ".quant_module.wts_scales";
+// The same of the hidden state and the recurrence weight of LSTM and GRU.
+inline constexpr std::string_view kHiddenQuantizer = ".acts_h_quant";
+inline constexpr std::string_view kRecurrenceQuantizer = ".rec_wts_quant";
+inline constexpr std::string_view kHiddenClipMax = ".quant_module.acts_h_clip_max";
+inline constexpr std::string_view kHiddenClipMin = ".quant_module.acts_h_clip_min";
+inline constexpr std::string_view kRecurrenceScales = ".quant_module.rec_wts_scales";
 
 // Puts into the graph, for each layer (the reference's 4.3):
 //
@@ -27,8 +33,9 @@ inline constexpr std::string_view kWeightScales = ".quant_module.wts_scales";
 // where clip_max, clip_min and, for ULQ weights, s are initializers that start as `states` say, and
 // for ARQ weights s follows from the largest magnitude of %w. Layers that share their clips share
 // %x'. With fixed_min the lower clip is the constant 0. The last node of each is called
-// `<layer>.acts_quant` and `<layer>.wts_quant`. Errors: LSTM and GRU; a layer in a local function.
-// O(nodes inserted); no weight is copied.
+// `<layer>.acts_quant` and `<layer>.wts_quant`. In front of LSTM and GRU stand two pairs, the
+// second before initial_h and R. Errors: a layer in a local function. O(nodes inserted); no weight
+// is copied.
 Status InsertRetrain(ir::Model& model, const std::vector<RetrainLayer>& layers,
                      const std::vector<quant::RetrainState>& states);
 

@@ -31,7 +31,8 @@ QuantizerConstants CollectConstants(const ir::Model& model) {
   QuantizerConstants constants;
   for (const ir::Graph* graph : model.AllGraphs()) {
     for (const ir::Value* value : graph->initializers()) {
-      for (const std::string_view part : {kClipMax, kClipMin, kWeightScales}) {
+      for (const std::string_view part :
+           {kClipMax, kClipMin, kWeightScales, kHiddenClipMax, kHiddenClipMin, kRecurrenceScales}) {
         if (!value->name_text().ends_with(part)) continue;
         constants.emplace(value->name_text(), value->ConstantTensor());
       }
@@ -40,21 +41,28 @@ QuantizerConstants CollectConstants(const ir::Model& model) {
   return constants;
 }
 
+bool EndsWeightQuantizer(const ir::Node& node) {
+  const std::string_view name = node.name_text();
+  return name.ends_with(kWeightQuantizer) || name.ends_with(kRecurrenceQuantizer);
+}
+
+bool EndsActivationQuantizer(const ir::Node& node) {
+  const std::string_view name = node.name_text();
+  return name.ends_with(kActivationQuantizer) || name.ends_with(kHiddenQuantizer);
+}
+
 }  // namespace
 
 StatusOr<QuantizerConstants> RemoveRetrain(ir::Model& model) {
   QuantizerConstants constants = CollectConstants(model);
   std::vector<ir::Node*> last_nodes;
   VisitNodes(model.graph(), [&](ir::Node& node) {
-    if (node.name_text().ends_with(kActivationQuantizer) ||
-        node.name_text().ends_with(kWeightQuantizer)) {
-      last_nodes.push_back(&node);
-    }
+    if (EndsActivationQuantizer(node) || EndsWeightQuantizer(node)) last_nodes.push_back(&node);
   });
   ir::Rewriter rewriter(model);
   for (ir::Node* node : last_nodes) {
-    const bool weight = node->name_text().ends_with(kWeightQuantizer);
-    ir::Value* source = weight ? Upstream(node, kWeightChain) : Upstream(node, kActivationChain);
+    ir::Value* source = EndsWeightQuantizer(*node) ? Upstream(node, kWeightChain)
+                                                   : Upstream(node, kActivationChain);
     if (source == nullptr) {
       return WithContext(
           InvalidInput("it is called like the end of a quantiser and is none: another tool has "

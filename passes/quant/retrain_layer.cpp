@@ -34,6 +34,16 @@ bool SameConfiguration(quant::RetrainLayerSettings a, const quant::RetrainLayerS
   return a == b;
 }
 
+// Why an LSTM or GRU cannot be trained, as a clause; empty: it can. (The reference refuses the
+// same: in its configuration, or when the network runs.)
+std::string WhyNotTrained(const QuantLayer& layer) {
+  if (!layer.on_request.empty()) return layer.on_request;
+  const ir::Type& input = layer.activation->value()->type();
+  if (input.rank() < 1 || !(*input.shape)[0].is_known() || (*input.shape)[0].extent() == 1)
+    return "";
+  return fmt::format("it runs over {} time steps, 1 can be trained", (*input.shape)[0].extent());
+}
+
 }  // namespace
 
 StatusOr<std::vector<RetrainLayer>> FindRetrainLayers(const ir::Model& model,
@@ -53,6 +63,17 @@ StatusOr<std::vector<RetrainLayer>> FindRetrainLayers(const ir::Model& model,
     const ir::Value* input = layer.layer.activation->value();
     layer.fixed_min = wanted.fixed_min.value_or(ComesFromRelu(*input->Resolve()));
     layer.clips_of = result.size();
+    if (layer.layer.is_recurrent()) {
+      if (const std::string reason = WhyNotTrained(layer.layer); !reason.empty()) {
+        return WithContext(Unsupported("layer {}: {} cannot be trained: {}", Quoted(wanted.name),
+                                       ToString(layer.layer.type), reason),
+                           ErrorContext::kHint, "set its retrain_enable to false");
+      }
+      layer.hidden_fixed_min =
+          wanted.fixed_min.value_or(ComesFromRelu(*layer.layer.hidden->value()->Resolve()));
+      result.push_back(std::move(layer));
+      continue;
+    }
     std::vector<size_t>& same_input = by_input[input];
     for (const size_t other : same_input) {
       if (SameConfiguration(result[other].settings, wanted)) {

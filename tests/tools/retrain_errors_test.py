@@ -109,7 +109,8 @@ class Create(ErrorsTest):
         save_net(self.folder / "lstm.onnx", [node], weights, {"x": [5, 1, 4], "h": [1, 1, 3], "c": [1, 1, 3]},
                  {"y": [5, 1, 1, 3], "yh": [1, 1, 3], "yc": [1, 1, 3]})  # fmt: skip
         self.done("config", "qat", "lstm.onnx", "-o", "lstm.json")
-        self.refused("lstm.onnx: layer 'lstm': LSTM cannot be trained (set its retrain_enable to false)",
+        self.refused("lstm.onnx: layer 'lstm': LSTM cannot be trained: it runs over 5 time steps, 1 can be trained (set its "
+                     "retrain_enable to false)",
                      *self.create("lstm.onnx", "lstm.json"))  # fmt: skip
 
     def test_outputs(self):
