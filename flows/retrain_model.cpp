@@ -137,9 +137,9 @@ StatusOr<Network> OpenTrained(const RetrainRequest& request) {
 
 // Gives each operand that is trained an initializer of its own: exporters store equal values once
 // (and read them through Identity), and after training they are equal no more.
-Status PartParameters(Network& network) {
-  LATHE_ASSIGN_OR_RETURN(std::vector<TorchParameter> parameters,
-                         FindTorchParameters(*network.model, network.layers));
+void PartParameters(Network& network) {
+  const std::vector<TorchParameter> parameters =
+      FindTorchParameters(*network.model, network.layers);
   ir::Rewriter rewriter(*network.model);
   // From the back: the first operand keeps the name.
   for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
@@ -149,13 +149,10 @@ Status PartParameters(Network& network) {
     if (is_own || tensor.rank() == 0) continue;
     passes::SetConstantInput(rewriter, *parameter->node, parameter->input, tensor);
   }
-  return OkStatus();
 }
 
 StatusOr<RetrainModel> Insert(Network network, const std::string& path) {
-  if (Status status = PartParameters(network); !status.ok()) {
-    return WithContext(std::move(status), ErrorContext::kFile, path);
-  }
+  PartParameters(network);
   // The graph knows no clips of a pass before.
   for (size_t i = 0; i < network.layers.size(); ++i) {
     RetrainState& state = network.states[i];

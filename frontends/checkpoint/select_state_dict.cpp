@@ -65,7 +65,8 @@ StatusOr<const StateDict*> Select(const Checkpoint& checkpoint,
     const std::string candidates = Candidates(checkpoint);
     if (candidates.empty()) return InvalidInput("it holds no tensors");
     return WithContext(InvalidInput("its tensors stand in dicts: {}", candidates),
-                       ErrorContext::kHint, "name the state dict: --state-dict-name NAME, in Python state_dict_name");
+                       ErrorContext::kHint,
+                       "name the state dict: --state-dict-name NAME, in Python state_dict_name");
   }
   for (const StateDict& dict : checkpoint.nested) {
     if (dict.name != *name) continue;
