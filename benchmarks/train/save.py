@@ -59,7 +59,8 @@ def main():
         _, peak, text = measure(torchs)
         best["torch.load and torch.save"] = min(float(text), best["torch.load and torch.save"][0]), peak
     base = best["torch.load and torch.save"][0]
-    print(f"checkpoint: {size / 1e6:.0f} MB\n\n| | time | peak memory | time / torch | memory / checkpoint |\n| --- | ---: | ---: | ---: | ---: |")
+    print(f"checkpoint: {size / 1e6:.0f} MB\n")
+    print("| | time | peak memory | time / torch | memory / checkpoint |\n| --- | ---: | ---: | ---: | ---: |")
     for name, (seconds, peak) in best.items():
         print(f"| {name} | {seconds:.2f} s | {peak / 1e6:.0f} MB | {seconds / base:.2f} | {peak / size:.2f} |")
 

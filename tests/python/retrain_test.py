@@ -187,7 +187,8 @@ class Flow(Case):
         model = self.create().train()
         layer, seen = model.conv1.quant_module, batches(2)
         model(seen[0])
-        self.assertEqual((float(layer.acts_clip_max), float(layer.acts_clip_min)), (float(seen[0].max()), float(seen[0].min())))
+        clips = float(layer.acts_clip_max), float(layer.acts_clip_min)
+        self.assertEqual(clips, (float(seen[0].max()), float(seen[0].min())))
         model(seen[1])
         found = float(layer.acts_clip_max), float(layer.acts_clip_min)
         largest = float(torch.cat(seen).abs().max())
@@ -198,7 +199,8 @@ class Flow(Case):
         self.assertEqual(int(layer.cur_batch), 3)
 
     def test_given_clips(self):
-        self.config("retrain_data_quant_config { ulq_quantize { clip_max_min { clip_max: 3.0 clip_min: -2.0 } fixed_min: false } }")
+        clips = "clip_max_min { clip_max: 3.0 clip_min: -2.0 } fixed_min: false"
+        self.config(f"retrain_data_quant_config {{ ulq_quantize {{ {clips} }} }}")
         model = self.create().eval()
         model(self.data)
         self.assertEqual(float(model.conv1.quant_module.acts_clip_max), 3)
@@ -334,6 +336,31 @@ class Flow(Case):
         self.near(got, answers, "SyncBatchNorm")
 
 
+PROCESS = """
+import sys, torch
+sys.argv = ["retrain_test.py", "."]
+exec(open({script!r}).read().split("PROCESS = ")[0])
+torch.distributed.init_process_group("gloo", init_method="file://" + os.path.abspath("meeting"), rank={rank}, world_size=2)
+model = amct.create_quant_retrain_model("config.json", Net(), "record{rank}.txt", batches(1)[0]).train()
+model(batches(2)[{rank}])
+torch.save(model.state_dict(), "rank{rank}.pth")
+"""
+
+
+class DataParallel(Case):
+    def test_processes_agree_on_clips(self):
+        self.config()
+        script = str(pathlib.Path(__file__).resolve())
+        processes = [subprocess.Popen([sys.executable, "-c", PROCESS.format(script=script, rank=rank)]) for rank in (0, 1)]
+        self.assertEqual([each.wait() for each in processes], [0, 0])
+        one, other = (torch.load(f"rank{rank}.pth") for rank in (0, 1))
+        name = "conv1.quant_module.acts_clip_max"
+        self.assertEqual(float(one[name]), float(other[name]))
+        model = self.create().train()
+        model(batches(1)[0])
+        self.assertNotEqual(float(one[name]), float(model.conv1.quant_module.acts_clip_max))
+
+
 class Shared(nn.Module):
     def __init__(self):
         super().__init__()
@@ -346,7 +373,7 @@ class Shared(nn.Module):
 RESTORE = """
 import sys, torch
 sys.argv = ["retrain_test.py", "."]
-exec(open({script!r}).read().split("RESTORE = ")[0])
+exec(open({script!r}).read().split("PROCESS = ")[0])
 net = Net()
 data = batches(1)[0]
 model = amct.restore_quant_retrain_model("config.json", net, "again.txt", data, {pth!r}, {name!r})
