@@ -309,6 +309,7 @@ class Flow(Case):
             config = self.config()
         self.assertEqual([name for name in config if isinstance(config[name], dict)], ["0"])
         self.assertIn("layer '2' is not trained: it is no module that can be replaced", "\n".join(log.output))
+        self.assertIn("create_quant_retrain_config: layers with 16 input channels or fewer can lose accuracy: '0'", log.output[-1])
 
     def test_record_is_that_of_the_last_evaluation(self):
         self.config()
@@ -494,6 +495,7 @@ class Refusals(Case):
         with self.assertLogs("lathe", logging.WARNING) as log:
             self.config()
         self.assertIn("config.json exists and is overwritten", log.output[0])
+        self.assertIn("can lose accuracy: 'conv1', 'conv2', 'down'", log.output[-1])
 
     def test_quantised_already(self):
         self.config()
