@@ -14,6 +14,7 @@
 #include "lathe/flows/start_clips.h"
 #include "lathe/flows/torch_parameters.h"
 #include "lathe/frontends/checkpoint/checkpoint.h"
+#include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/insert_retrain.h"
@@ -147,7 +148,15 @@ void PartParameters(Network& network) {
     const ir::Tensor tensor = value->ConstantTensor();
     const bool is_own = value->Resolve() == value && value->has_one_use();
     if (is_own || tensor.rank() == 0) continue;
-    passes::SetConstantInput(rewriter, *parameter->node, parameter->input, tensor);
+    const ParameterKey& key = parameter->keys.front();
+    if (key.layout != ParameterLayout::kSame) {
+      passes::SetConstantInput(rewriter, *parameter->node, parameter->input, tensor);
+      continue;
+    }
+    // By its key a checkpoint of either file is understood.
+    ir::Value& own = passes::MakeConstant(rewriter, *parameter->node, key.name, tensor);
+    rewriter.ReplaceUse(parameter->node->inputs()[parameter->input], &own);
+    passes::EraseIfUnused(rewriter, *value);
   }
 }
 

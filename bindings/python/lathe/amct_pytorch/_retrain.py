@@ -38,7 +38,9 @@ def create_quant_retrain_config(
     if config_defination is not None:
         check_input_file(function, "config_defination", config_defination)
     check_output_file(function, "config_file", config_file)
-    text = _core._create_retrain_config(export(model, data), config_defination, trainable_modules(unwrapped(model)))
+    inner = unwrapped(model)
+    text = _core._create_retrain_config(export(model, data), config_defination, trainable_modules(inner))
+    _warn_of_few_channels(function, json.loads(text), inner)
     with open(config_file, "w", encoding="utf-8") as file:
         file.write(text)
 
@@ -117,6 +119,19 @@ def _create(function: str, config_file: str, model: nn.Module, record_file: str,
     put_in(unwrapped(made), graph, plan, session, config_file)
     write_empty(record_file)
     return made
+
+
+def _warn_of_few_channels(function: str, config: dict[str, Any], model: nn.Module) -> None:
+    """The reference advises against training layers with few input channels."""
+    few = [
+        f"'{path}'"
+        for path, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
+        and module.in_channels <= 16
+        and config.get(path, {}).get("retrain_enable")
+    ]
+    if few:
+        LOGGER.warning("%s: layers with 16 input channels or fewer can lose accuracy: %s", function, ", ".join(few))
 
 
 def _array(tensor: torch.Tensor) -> Any:

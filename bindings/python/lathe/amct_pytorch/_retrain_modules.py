@@ -39,7 +39,9 @@ COMPUTE: dict[type, Callable[..., torch.Tensor]] = {
 class QuantizedLayer(nn.Module):
     """A layer behind the quantisers of its input and its weight."""
 
-    def __init__(self, layer: nn.Module, plan: _core._PlannedLayer, batch_num: int, owner: QuantizedLayer | None) -> None:
+    def __init__(
+        self, layer: nn.Module, plan: _core._PlannedLayer, batch_num: int, owner: QuantizedLayer | None
+    ) -> None:
         """The clips are those of `owner`, or its own."""
         super().__init__()
         self.layer_name = plan.name
@@ -119,7 +121,8 @@ class QuantizedLayer(nn.Module):
             (self.acts_clip_max, self.acts_clip_min), (self.acts_clip_max_pre, self.acts_clip_min_pre), clips
         ):
             own.fill_(new)
-            if torch.distributed.is_available() and torch.distributed.is_initialized():
+            if self.training and torch.distributed.is_available() and torch.distributed.is_initialized():
+                # Each process has seen other data.
                 torch.distributed.all_reduce(own)
                 own.div_(torch.distributed.get_world_size())
             previous.copy_(own)

@@ -47,7 +47,9 @@ def _foldable_norms(modules: dict[str, nn.Module], graph: _core.Model) -> dict[s
     }
 
 
-def put_in(model: nn.Module, graph: _core.Model, plan: _core._RetrainPlan, session: RetrainSession, config: str) -> None:
+def put_in(
+    model: nn.Module, graph: _core.Model, plan: _core._RetrainPlan, session: RetrainSession, config: str
+) -> None:
     """Replaces the planned layers of the model."""
     modules = dict(model.named_modules())
     for each in plan.layers:

@@ -117,8 +117,8 @@ class OnnxModule(nn.Module):
 def from_onnx(model: _types.ModelLike) -> OnnxModule:
     """A module that computes the ONNX model, and can be trained.
 
-    Weights, biases and what quantisers learn are its parameters; its state_dict has the names of the initializers, which
-    `lathe retrain restore` and `save` take as a checkpoint. Rounding lets gradients through. Raises lathe.Error at an
+    Weights, biases and what quantisers learn are its parameters; its state_dict has the names of the initializers,
+    which `lathe retrain restore` and `save` take as a checkpoint. Rounding lets gradients through. Raises lathe.Error at an
     operator that is not known.
     """
     return OnnxModule(model if isinstance(model, _core.Model) else _core.load(model))

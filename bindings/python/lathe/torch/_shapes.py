@@ -117,7 +117,7 @@ def _slice(node: Node, value: torch.Tensor, *inputs: torch.Tensor | None) -> tor
         axis, step = axes[i] if axes else i, steps[i] if steps else 1
         extent = value.shape[axis]
         if step < 0:
-            places = torch.arange(extent, device=value.device)[torch.tensor(_reversed(start, end, step, extent), dtype=torch.long)]
+            places = torch.tensor(_reversed(start, end, step, extent), dtype=torch.long, device=value.device)
             value = value.index_select(axis, places)
             continue
         index: list[Any] = [slice(None)] * value.dim()
