@@ -9,6 +9,7 @@
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/quant/tensor_point.h"
+#include "lathe/support/mapped_pages.h"
 
 namespace lathe::flows {
 namespace {
@@ -97,6 +98,8 @@ StatusOr<SavedModels> LowerCheckedModel(std::unique_ptr<ir::Model> model,
   LATHE_RETURN_IF_ERROR(
       RunPasses(*saved.deploy, passes::kDeployPipeline, resources, lowered).status());
   saved.fake_quant = std::move(model);
+  // Weights are integers now: what was read of the float ones is not needed any more.
+  EvictMappedPages();
   LATHE_RETURN_IF_ERROR(
       RunPasses(*saved.fake_quant, passes::kFakeQuantPipeline, resources, lowered).status());
   return saved;

@@ -1,6 +1,8 @@
 #include "lathe/passes/lowering/lower_to_fake_quant.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <utility>
 
@@ -27,6 +29,20 @@ what the accelerator will compute (the reference's section 6):
 A float16 layer is computed in float32 between two Casts. Constants are Constant nodes at the front of the
 graph. Needs opset 11 (Round, Clip with tensor bounds).
 )";
+
+// Most integers are weights in bytes, of which there may be many.
+StatusOr<std::vector<float>> FloatsOf(const ir::Tensor& tensor) {
+  if (tensor.element_type() == ir::ElementType::kInt8) {
+    LATHE_ASSIGN_OR_RETURN(const ir::TensorBytes bytes, tensor.Read());
+    std::vector<float> floats(bytes.size());
+    std::ranges::transform(bytes.bytes(), floats.begin(), [](std::byte byte) {
+      return static_cast<float>(std::to_integer<int8_t>(byte));
+    });
+    return floats;
+  }
+  LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> integers, tensor.ValuesAsInt64());
+  return std::vector<float>(integers.begin(), integers.end());
+}
 
 class Lowering {
  public:
@@ -64,8 +80,7 @@ class Lowering {
     if (use == nullptr) return OkStatus();
     const ir::Tensor tensor = use->value()->ConstantTensor();
     if (!ir::IsInteger(tensor.element_type())) return OkStatus();
-    LATHE_ASSIGN_OR_RETURN(const std::vector<int64_t> integers, tensor.ValuesAsInt64());
-    const std::vector<float> values(integers.begin(), integers.end());
+    LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, FloatsOf(tensor));
     SetConstantInput(rewriter_, *use->user(), use->index(),
                      ir::Tensor::Of({tensor.dims().begin(), tensor.dims().end()}, values));
     return OkStatus();

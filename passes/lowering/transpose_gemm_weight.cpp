@@ -17,8 +17,10 @@ Stores the weight of each marked Gemm the way the accelerator wants it, input ch
 The same products in the same order. A weight that others use as well is copied.
 )";
 
-// Rows become columns, a block at a time so that both sides stay in the cache.
-std::vector<std::byte> Transpose(const std::byte* data, size_t rows, size_t columns, size_t width) {
+// Rows become columns, a block at a time so that both sides stay in the cache. The width of an
+// element is known when this is compiled: then copying one is a single move.
+template <size_t width>
+std::vector<std::byte> TransposeElements(const std::byte* data, size_t rows, size_t columns) {
   constexpr size_t kBlock = 32;
   std::vector<std::byte> result(rows * columns * width);
   for (size_t r0 = 0; r0 < rows; r0 += kBlock) {
@@ -31,6 +33,19 @@ std::vector<std::byte> Transpose(const std::byte* data, size_t rows, size_t colu
     }
   }
   return result;
+}
+
+std::vector<std::byte> Transpose(const std::byte* data, size_t rows, size_t columns, size_t width) {
+  switch (width) {
+    case 1:
+      return TransposeElements<1>(data, rows, columns);
+    case 2:
+      return TransposeElements<2>(data, rows, columns);
+    case 4:
+      return TransposeElements<4>(data, rows, columns);
+    default:
+      return TransposeElements<8>(data, rows, columns);
+  }
 }
 
 StatusOr<bool> Run(PassContext& context) {

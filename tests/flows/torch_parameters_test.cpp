@@ -16,5 +16,15 @@ TEST(ModulePath, NamesOfTheExporterBecomePathsOfModules) {
   EXPECT_EQ(ModulePath("/MatMul"), "");
 }
 
+TEST(GateBlocks, TorchsGatesInOnnxOrder) {
+  // i, f, g, o and r, z, n.
+  EXPECT_EQ(InGateOrder(std::vector<float>{1, 2, 3, 4}, GateBlocks(ParameterLayout::kLstmGates)),
+            (std::vector<float>{1, 4, 2, 3}));
+  EXPECT_EQ(
+      InGateOrder(std::vector<float>{1, 1, 2, 2, 3, 3}, GateBlocks(ParameterLayout::kGruGates)),
+      (std::vector<float>{2, 2, 1, 1, 3, 3}));
+  EXPECT_TRUE(GateBlocks(ParameterLayout::kSame).empty());
+}
+
 }  // namespace
 }  // namespace lathe::flows

@@ -154,6 +154,14 @@ class SearchN(DriverTest):
             behind = [producers[nodes[name].input[0]] for name in names]
             self.assertEqual(behind, ["bn", "left", "right", "third", "global", "fc_add"])
             np.testing.assert_array_equal(run(model, {"x": self.data[0]}, None), want)
+            # What is trained is the same: joint layers share the range of their one input, and no scale before they are saved.
+            self.assertEqual([each.SerializeToString() for each in model.graph.initializer],
+                             [each.SerializeToString() for each in plain.graph.initializer])  # fmt: skip
+            names = {each.name for each in model.graph.initializer}
+            self.assertIn("left.quant_module.acts_clip_max", names)
+            self.assertNotIn("right.quant_module.acts_clip_max", names)
+            self.assertEqual([node.name for node in model.graph.node if node.name.endswith(".wts_quant")],
+                             [f"{layer}.wts_quant" for layer in ("first", "left", "right", "third", "global", "fc")])  # fmt: skip
         # Without them it is the same model again.
         self.done("retrain", "restore", "retrain.onnx", "--config", "config.json", "--checkpoint", "retrain.onnx",
                   "--record", "record.txt", "-o", "again.onnx")  # fmt: skip

@@ -89,6 +89,48 @@ TEST(Retrain, InsertedAndRemovedIsTheSameGraph) {
                                  "a.quant_module.wts_scales", "b.quant_module.acts_clip_max"));
 }
 
+// An LSTM over `steps` time steps whose state comes from outside.
+struct RecurrentNet : GraphBuilder {
+  explicit RecurrentNet(int64_t steps) {
+    ir::Node* lstm = Node("LSTM", "rnn",
+                          {Input("x", {steps, 2, 3}), Init("w", {1, 8, 3}), Init("r", {1, 8, 2}),
+                           nullptr, nullptr, Input("h", {1, 2, 2}), Input("c", {1, 2, 2})},
+                          {{"hidden_size", int64_t{2}}}, 3);
+    Output(lstm->output());
+  }
+};
+
+TEST(Retrain, RecurrentLayersHaveTwoQuantizersOfEachKind) {
+  RecurrentNet net(1);
+  const std::string before = Listing(net.graph());
+  quant::RetrainSettings settings = Settings({"rnn"});
+  settings.layers[0].ulq = true;
+  const auto layers = FindRetrainLayers(net.model(), settings);
+  ASSERT_TRUE(layers.ok()) << FormatError(layers.status());
+  quant::RetrainState state;
+  state.weight_scales.assign(8, 0.5f);
+  state.recurrence_scales.assign(8, 0.25f);
+  ASSERT_TRUE(InsertRetrain(net.model(), *layers, {state}).ok());
+  EXPECT_NE(Listing(net.graph())
+                .find("LSTM(rnn.acts_quant.output0, rnn.wts_quant.output0, "
+                      "rnn.rec_wts_quant.output0, -, -, rnn.acts_h_quant.output0, c)"),
+            std::string::npos)
+      << Listing(net.graph());
+  const auto constants = RemoveRetrain(net.model());
+  ASSERT_TRUE(constants.ok()) << FormatError(constants.status());
+  EXPECT_EQ(constants->size(), 6u);
+  EXPECT_EQ(*constants->at("rnn.quant_module.rec_wts_scales").ValuesAsFloat(),
+            state.recurrence_scales);
+  EXPECT_EQ(Listing(net.graph()), before);
+}
+
+TEST(RetrainLayer, RecurrentLayersAreTrainedOverOneStep) {
+  RecurrentNet net(4);
+  EXPECT_EQ(FormatError(FindRetrainLayers(net.model(), Settings({"rnn"})).status()),
+            "layer 'rnn': LSTM cannot be trained: it runs over 4 time steps, 1 can be trained (set "
+            "its retrain_enable to false)");
+}
+
 TEST(Retrain, AGraphThatSomeoneRewroteIsRefused) {
   GraphBuilder net;
   net.Output(net.Op("Relu", "a.acts_quant", {net.Input("x")}));
