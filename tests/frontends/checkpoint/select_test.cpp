@@ -36,7 +36,7 @@ TEST(Select, NeverGuesses) {
                                  {"ema", PickleDict({{"w", kTensor}})}});
   EXPECT_EQ(Selected(file, std::nullopt),
             "its tensors stand in dicts: 'state_dict' (2 tensors), 'ema' (1 tensors) (name the "
-            "state dict: --state-dict-name NAME)");
+            "state dict: --state-dict-name NAME, in Python state_dict_name)");
   EXPECT_EQ(Selected(file, "state_dicts"),
             "there is no state dict 'state_dicts'; it has 'state_dict' (2 tensors), 'ema' (1 "
             "tensors) (did you mean 'state_dict'?)");
