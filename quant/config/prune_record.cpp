@@ -82,13 +82,14 @@ class Attributes {
   std::vector<const PruneAttribute*> found_;
 };
 
-constexpr std::array<Attributes::Known, 7> kSlotAttributes = {{
+constexpr std::array<Attributes::Known, 8> kSlotAttributes = {{
     {"type", PruneAttributeType::kString},
     {"begin", PruneAttributeType::kInt},
     {"end", PruneAttributeType::kInt},
     {"group", PruneAttributeType::kInt},
     {"prune_group", PruneAttributeType::kInt},
     {"axis", PruneAttributeType::kInt},
+    {"channels", PruneAttributeType::kInt},
     {"prune_index", PruneAttributeType::kInts},
 }};
 
@@ -101,8 +102,10 @@ Status CheckSlot(const PruneSlot& slot) {
   if (slot.begin < 0 || slot.end <= slot.begin) {
     return InvalidInput("its channels [{}, {}) are no range", slot.begin, slot.end);
   }
-  for (const auto& [name, value] :
-       {std::pair("group", slot.group), {"prune_group", slot.prune_group}, {"axis", slot.axis}}) {
+  for (const auto& [name, value] : {std::pair("group", slot.group),
+                                    {"prune_group", slot.prune_group},
+                                    {"axis", slot.axis},
+                                    {"channels", slot.channels}}) {
     if (value.has_value() && *value < 1) return InvalidInput("{} is {}", name, *value);
   }
   int64_t before = slot.begin - 1;
@@ -149,6 +152,7 @@ StatusOr<PruneSlot> ReadPruneSlot(const PruneNode& node) {
   slot.group = attributes.Int("group");
   slot.prune_group = attributes.Int("prune_group");
   slot.axis = attributes.Int("axis");
+  slot.channels = attributes.Int("channels");
   if (const PruneAttribute* index = attributes.Find("prune_index")) slot.prune_index = index->ints;
   LATHE_RETURN_IF_ERROR(CheckSlot(slot));
   return slot;
@@ -164,6 +168,7 @@ PruneNode MakePruneNode(const PruneSlot& slot) {
     node.attributes.push_back(Integer("prune_group", *slot.prune_group));
   }
   if (slot.axis.has_value()) node.attributes.push_back(Integer("axis", *slot.axis));
+  if (slot.channels.has_value()) node.attributes.push_back(Integer("channels", *slot.channels));
   if (!slot.prune_index.empty()) {
     node.attributes.push_back(Integers("prune_index", slot.prune_index));
   }

@@ -27,6 +27,8 @@ struct PruneSlot {
   // Not the reference's: the axis counted from the end (1 is the last), where `type` does not say
   // it: operators without weights, and elementwise ones with a constant.
   std::optional<int64_t> axis;
+  // Not the reference's: how many channels a producer has of which the record holds only a part.
+  std::optional<int64_t> channels;
   // The channels that go, ascending, within [begin, end); empty: none.
   std::vector<int64_t> prune_index;
   bool operator==(const PruneSlot&) const = default;

@@ -11,7 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 
-PruneSlot Slot() { return {"conv", "Conv", 4, 8, 2, 4, std::nullopt, {5, 7}}; }
+PruneSlot Slot() { return {"conv", "Conv", 4, 8, 2, 4, std::nullopt, std::nullopt, {5, 7}}; }
 
 std::string SlotError(const PruneSlot& slot) {
   const auto read = ReadPruneSlot(MakePruneNode(slot));
@@ -19,8 +19,8 @@ std::string SlotError(const PruneSlot& slot) {
 }
 
 TEST(PruneRecord, SlotsSurviveTheFile) {
-  for (const PruneSlot& slot : {Slot(), PruneSlot{"add", "Add", 0, 3, {}, {}, {}, {}},
-                                PruneSlot{"split", "Split", 0, 3, {}, {}, 3, {0}}}) {
+  for (const PruneSlot& slot : {Slot(), PruneSlot{"add", "Add", 0, 3, {}, {}, {}, {}, {}},
+                                PruneSlot{"split", "Split", 0, 3, {}, {}, 3, 6, {0}}}) {
     Record record;
     record.prune_records = {{{MakePruneNode(slot)}, {}, {}}};
     const auto parsed = frontends::ParseRecord(backends::WriteRecord(record));
