@@ -69,7 +69,8 @@ class Wishes {
 };
 
 // State of the training itself and results of the last evaluation, which are computed anew.
-bool IsBookkeeping(std::string_view key, const absl::flat_hash_set<std::string>& layers) {
+bool IsBookkeeping(std::string_view key, const absl::flat_hash_set<std::string>& layers,
+                   const absl::flat_hash_set<std::string>& sparse) {
   if (key.starts_with(kDataParallel)) key.remove_prefix(kDataParallel.size());
   const auto has = [&](std::string_view part) { return key.find(part) != std::string_view::npos; };
   if (has(".record_module.") || key.ends_with(".num_batches_tracked")) return true;
@@ -77,16 +78,22 @@ bool IsBookkeeping(std::string_view key, const absl::flat_hash_set<std::string>&
   if (has(std::string(passes::kActivationQuantizer) + ".")) return true;
   if (has(std::string(passes::kWeightQuantizer) + ".")) return true;
   if (has(".quant_module.")) return !has(".quant_module.replaced_module.");
-  for (const std::string_view result : {".scale_w", ".offset_w"}) {
-    if (key.ends_with(result))
-      return layers.contains(std::string(key.substr(0, key.size() - result.size())));
-  }
-  return false;
+  const auto belongs_to = [&](const absl::flat_hash_set<std::string>& names, const auto& parts) {
+    return std::ranges::any_of(parts, [&](std::string_view part) {
+      return key.ends_with(part) &&
+             names.contains(std::string(key.substr(0, key.size() - part.size())));
+    });
+  };
+  constexpr std::string_view kResults[] = {".scale_w", ".offset_w"};
+  constexpr std::string_view kSparse[] = {".wts_scales", ".wts_offsets",     ".cur_batch",
+                                          ".s_rec_flag", ".prune_cur_batch", ".wts_mask"};
+  return belongs_to(layers, kResults) || belongs_to(sparse, kSparse);
 }
 
 // Nor are the network's own constants extra that are no parameters: shapes, axes.
 StateDict WithoutBookkeeping(const StateDict& dict, const Wishes& wishes, const ir::Model& model,
-                             const std::vector<passes::RetrainLayer>& layers) {
+                             const std::vector<passes::RetrainLayer>& layers,
+                             const absl::flat_hash_set<std::string>& sparse) {
   absl::flat_hash_set<std::string> names;
   for (const passes::RetrainLayer& layer : layers) names.insert(layer.layer.name);
   absl::flat_hash_set<std::string> constants;
@@ -96,7 +103,7 @@ StateDict WithoutBookkeeping(const StateDict& dict, const Wishes& wishes, const 
   StateDict kept = dict;
   const auto goes = [&](const auto& entry) {
     return !wishes.Wants(entry.name) &&
-           (constants.contains(entry.name) || IsBookkeeping(entry.name, names));
+           (constants.contains(entry.name) || IsBookkeeping(entry.name, names, sparse));
   };
   std::erase_if(kept.tensors, goes);
   std::erase_if(kept.others, goes);
@@ -172,8 +179,9 @@ struct ParameterSlots {
   std::optional<size_t> mask;
 };
 
-std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter, const Keys& keys,
-                                              Wishes& wishes) {
+std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter,
+                                              const absl::flat_hash_set<std::string>& sparse,
+                                              const Keys& keys, Wishes& wishes) {
   const auto there = std::ranges::find_if(
       parameter.keys, [&](const ParameterKey& key) { return keys.Has(key.name); });
   if (there == parameter.keys.end() && parameter.optional) return std::nullopt;
@@ -182,6 +190,10 @@ std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter, c
   constexpr std::string_view kWeight = "replaced_module.weight";
   if (key.name.ends_with(kWeight)) {
     const std::string mask = key.name.substr(0, key.name.size() - kWeight.size()) + "wts_mask";
+    slots.mask = wishes.NeedIfThere(mask, key.dims);
+  } else if (parameter.input == 1 && sparse.contains(parameter.node->display_name())) {
+    // A model that is trained itself holds it by the name of its own constant.
+    const std::string mask = parameter.node->display_name() + std::string(passes::kMask);
     slots.mask = wishes.NeedIfThere(mask, key.dims);
   }
   return slots;
@@ -218,12 +230,28 @@ Status CheckFinite(const ParameterSlots& slots, const ir::Tensor& value) {
                       Quoted(slots.key->name), *bad);
 }
 
-Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const StateMatch& match) {
+// Hands the mask out instead of applying it, where its layer is one of `sparse`.
+Status TakeMask(const ParameterSlots& slots, std::optional<std::vector<float>>& mask,
+                SparseState* sparse) {
+  if (sparse == nullptr || !mask.has_value()) return OkStatus();
+  const std::string layer = slots.parameter->node->display_name();
+  if (std::ranges::find(sparse->layers, layer) == sparse->layers.end()) return OkStatus();
+  if (slots.key->layout == ParameterLayout::kTransposed) {
+    mask = Transposed(*mask, slots.key->dims);
+  }
+  LATHE_ASSIGN_OR_RETURN(sparse->masks[layer], passes::MaskElements(*mask));
+  mask.reset();
+  return OkStatus();
+}
+
+Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const StateMatch& match,
+                    SparseState* sparse) {
   const TorchParameter& parameter = *slots.parameter;
   const ir::Tensor& value = match.tensors[slots.value];
   LATHE_RETURN_IF_ERROR(CheckFinite(slots, value));
   const ir::Tensor old = parameter.node->input(parameter.input)->ConstantTensor();
-  LATHE_ASSIGN_OR_RETURN(const auto mask, ReadMask(slots, match));
+  LATHE_ASSIGN_OR_RETURN(auto mask, ReadMask(slots, match));
+  LATHE_RETURN_IF_ERROR(TakeMask(slots, mask, sparse));
   const std::vector<int64_t> dims(old.dims().begin(), old.dims().end());
   if (!mask.has_value() && slots.key->layout != ParameterLayout::kTransposed &&
       value.element_type() == old.element_type()) {
@@ -249,14 +277,18 @@ Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const S
 }  // namespace
 
 StatusOr<std::vector<quant::RetrainState>> RestoreState(
-    ir::Model& model, const std::vector<passes::RetrainLayer>& layers, const StateDict& dict) {
+    ir::Model& model, const std::vector<passes::RetrainLayer>& layers, const StateDict& dict,
+    SparseState* sparse) {
+  const std::vector<std::string> sparse_list =
+      sparse == nullptr ? std::vector<std::string>() : sparse->layers;
+  const absl::flat_hash_set<std::string> sparse_names(sparse_list.begin(), sparse_list.end());
   LATHE_ASSIGN_OR_RETURN(const std::vector<TorchParameter> parameters,
-                         FindTorchParameters(model, layers));
+                         FindTorchParameters(model, layers, sparse_list));
   const Keys keys(dict);
   Wishes wishes(keys);
   std::vector<ParameterSlots> parameter_slots;
   for (const TorchParameter& parameter : parameters) {
-    const auto slots = AskForParameter(parameter, keys, wishes);
+    const auto slots = AskForParameter(parameter, sparse_names, keys, wishes);
     if (slots.has_value()) parameter_slots.push_back(*slots);
   }
   std::vector<StateSlots> state_slots;
@@ -266,7 +298,7 @@ StatusOr<std::vector<quant::RetrainState>> RestoreState(
         AskForState(layers[i], layers[layers[i].clips_of].layer.name, keys, wishes));
   }
   const StateMatch match =
-      MatchState(wishes.slots(), WithoutBookkeeping(dict, wishes, model, layers));
+      MatchState(wishes.slots(), WithoutBookkeeping(dict, wishes, model, layers, sparse_names));
   LATHE_RETURN_IF_ERROR(CheckMatch(match));
 
   std::vector<RetrainState> states;
@@ -276,7 +308,7 @@ StatusOr<std::vector<quant::RetrainState>> RestoreState(
   }
   ir::Rewriter rewriter(model);
   for (const ParameterSlots& slots : parameter_slots) {
-    LATHE_RETURN_IF_ERROR(SetParameter(rewriter, slots, match));
+    LATHE_RETURN_IF_ERROR(SetParameter(rewriter, slots, match, sparse));
   }
   return states;
 }

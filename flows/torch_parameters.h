@@ -1,6 +1,7 @@
 // The keys by which a training checkpoint of PyTorch holds the constants of an exported model.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,9 +45,11 @@ struct TorchParameter {
 // All of them, in graph order: weights and biases of layers, parameters of normalisations and of
 // PRelu by the module path of their node (those of trained layers below
 // `<layer>.quant_module.replaced_module`, and of their BatchNormalization `<layer>.bn_module`), and
-// other floating-point initializers by their own name. Error: a trained LSTM or GRU, whose keys
+// other floating-point initializers by their own name; those of layers in `sparse` that are not
+// trained below `<layer>.replaced_module`. Error: a trained LSTM or GRU, whose keys
 // are not known. O(nodes + initializers).
 StatusOr<std::vector<TorchParameter>> FindTorchParameters(
-    const ir::Model& model, const std::vector<passes::RetrainLayer>& layers);
+    const ir::Model& model, const std::vector<passes::RetrainLayer>& layers,
+    std::span<const std::string> sparse = {});
 
 }  // namespace lathe::flows

@@ -34,6 +34,13 @@ std::vector<uint8_t> Transposed(const std::vector<uint8_t>& values, int64_t rows
   return result;
 }
 
+// The shape that PyTorch has for the weight.
+std::vector<int64_t> TorchShape(const QuantLayer& layer) {
+  std::vector<int64_t> shape = GraphShape(layer);
+  if (IsTransposed(layer)) std::ranges::reverse(shape);
+  return shape;
+}
+
 }  // namespace
 
 quant::AxisLayout InputAxis(const QuantLayer& layer) {
@@ -47,35 +54,27 @@ quant::AxisLayout InputAxis(const QuantLayer& layer) {
   return layout;
 }
 
-std::vector<int64_t> TorchShape(const QuantLayer& layer) {
-  std::vector<int64_t> shape = GraphShape(layer);
-  if (IsTransposed(layer)) std::ranges::reverse(shape);
-  return shape;
-}
-
 StatusOr<quant::SelectiveMask> MakeSelectiveMask(const QuantLayer& layer,
                                                  const quant::SelectivePruneConfig& config) {
   LATHE_ASSIGN_OR_RETURN(const std::vector<float> weight,
                          layer.weight->value()->ConstantTensor().ValuesAsFloat());
-  quant::SelectiveMask result;
-  result.name = layer.name;
-  result.shape = TorchShape(layer);
-  result.mask = quant::NmMask(weight, InputAxis(layer), {config.group, config.pruned});
+  return MaskInTorch(layer, quant::NmMask(weight, InputAxis(layer), {config.group, config.pruned}));
+}
+
+quant::SelectiveMask MaskInTorch(const QuantLayer& layer, std::vector<uint8_t> elements) {
+  quant::SelectiveMask mask{layer.name, TorchShape(layer), std::move(elements)};
   if (IsTransposed(layer)) {
-    result.mask = Transposed(result.mask, result.shape.back(), result.shape.front());
+    mask.mask = Transposed(mask.mask, mask.shape.back(), mask.shape.front());
   }
-  return result;
+  return mask;
 }
 
 StatusOr<std::vector<uint8_t>> MaskInGraph(const QuantLayer& layer,
                                            const quant::SelectiveMask& mask) {
   const std::vector<int64_t> shape = TorchShape(layer);
   if (mask.shape != shape) {
-    return InvalidInput("layer {}: mask_shape is [{}], its weight has [{}]", Quoted(layer.name),
-                        fmt::join(mask.shape, ","), fmt::join(shape, ","));
-  }
-  if (mask.mask.empty()) {
-    return InvalidInput("layer {}: the record has no selective_mask", Quoted(layer.name));
+    return InvalidInput("mask_shape is [{}], the weight has [{}]", fmt::join(mask.shape, ","),
+                        fmt::join(shape, ","));
   }
   return IsTransposed(layer) ? Transposed(mask.mask, shape.front(), shape.back()) : mask.mask;
 }
@@ -104,13 +103,20 @@ StatusOr<std::vector<SparseLayer>> FindSparseLayers(const ir::Model& model,
       return InvalidInput("{}: the model has no layer of this name whose weights can be pruned",
                           where);
     }
-    result.push_back({*found->second, *std::move(mask)});
+    SparseLayer sparse{*found->second, *std::move(mask), found->second->weight->value(), {}};
+    if (sparse.mask.mask.empty() && sparse.mask.shape == TorchShape(sparse.layer)) {
+      LATHE_ASSIGN_OR_RETURN(sparse.mask, MakeSelectiveMask(sparse.layer, {}));
+    }
+    auto elements = MaskInGraph(sparse.layer, sparse.mask);
+    if (!elements.ok()) return InvalidInput("{}: {}", where, FormatError(elements.status()));
+    sparse.elements = *std::move(elements);
+    result.push_back(std::move(sparse));
   }
   return result;
 }
 
 StatusOr<bool> MaskWeight(ir::Rewriter& rewriter, const SparseLayer& sparse) {
-  LATHE_ASSIGN_OR_RETURN(const std::vector<uint8_t> mask, MaskInGraph(sparse.layer, sparse.mask));
+  const std::vector<uint8_t>& mask = sparse.elements;
   if (std::ranges::find(mask, 0) == mask.end()) return false;
   const ir::Tensor weight = sparse.layer.weight->value()->ConstantTensor();
   LATHE_ASSIGN_OR_RETURN(std::vector<float> values, weight.ValuesAsFloat());
@@ -132,10 +138,9 @@ Status InsertMask(ir::Rewriter& rewriter, const SparseLayer& sparse) {
     return Unsupported("layer {} stands in a local function, which has no initializers to train",
                        Quoted(layer.name));
   }
-  LATHE_ASSIGN_OR_RETURN(const std::vector<uint8_t> mask, MaskInGraph(layer, sparse.mask));
-  ir::Value& weight = *layer.weight->value();
+  ir::Value& weight = *sparse.weight;
   const ir::Tensor tensor = weight.ConstantTensor();
-  const std::vector<float> values(mask.begin(), mask.end());
+  const std::vector<float> values(sparse.elements.begin(), sparse.elements.end());
   const ir::Rewriter::OriginScope origin(rewriter, *layer.node);
   ir::Node* first = layer.node;
   for (const ir::Use& use : weight.uses()) {
@@ -157,24 +162,47 @@ Status InsertMask(ir::Rewriter& rewriter, const SparseLayer& sparse) {
   return OkStatus();
 }
 
-StatusOr<int64_t> RemoveMasks(ir::Model& model) {
+StatusOr<std::vector<uint8_t>> MaskElements(const std::vector<float>& values) {
+  std::vector<uint8_t> elements;
+  elements.reserve(values.size());
+  for (const float value : values) {
+    if (value != 0 && value != 1) return InvalidInput("a mask holds {}, not 0 or 1", value);
+    elements.push_back(value != 0 ? 1 : 0);
+  }
+  return elements;
+}
+
+StatusOr<MasksByLayer> RemoveMasks(ir::Model& model) {
   std::vector<ir::Node*> products;
   VisitNodes(model.graph(), [&](ir::Node& node) {
     if (node.Is("Mul") && node.name_text().ends_with(kMaskedWeight)) products.push_back(&node);
   });
   ir::Rewriter rewriter(model);
+  MasksByLayer masks;
   for (ir::Node* node : products) {
-    if (node->num_inputs() != 2 || node->input(0) == nullptr || node->input(1) == nullptr ||
-        node->input(0)->kind() != ir::Value::Kind::kInitializer) {
-      return WithContext(InvalidInput("it is called like a masked weight and is none: another tool "
-                                      "has rewritten the model"),
-                         ErrorContext::kNode, node->display_name());
+    const auto in_node = [&](const Status& status) {
+      return WithContext(status, ErrorContext::kNode, node->display_name());
+    };
+    const auto is_constant = [&](size_t i) {
+      return node->input(i) != nullptr && node->input(i)->kind() == ir::Value::Kind::kInitializer;
+    };
+    if (node->num_inputs() != 2 || !is_constant(0) || !is_constant(1)) {
+      return in_node(
+          InvalidInput("it is called like a masked weight and is none: another tool has "
+                       "rewritten the model"));
     }
+    const auto values = node->input(1)->tensor().ValuesAsFloat();
+    if (!values.ok()) return in_node(values.status());
+    auto elements = MaskElements(*values);
+    if (!elements.ok()) return in_node(elements.status());
+    std::string layer(node->name_text());
+    layer.resize(layer.size() - kMaskedWeight.size());
+    masks.emplace(std::move(layer), *std::move(elements));
     ir::Value* result = node->output();
     rewriter.ReplaceValue(*result, *node->input(0));
     EraseIfUnused(rewriter, *result);
   }
-  return static_cast<int64_t>(products.size());
+  return masks;
 }
 
 }  // namespace lathe::passes

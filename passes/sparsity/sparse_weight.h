@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,19 +27,23 @@ StatusOr<quant::SelectiveMask> MakeSelectiveMask(const QuantLayer& layer,
                                                  const quant::SelectivePruneConfig& config);
 
 // The elements of a mask in the order of the weight that the graph holds: PyTorch has a Linear's
-// weight as [out, in], MatMul and most Gemm as [in, out]. Errors: another shape than the weight's;
-// no elements.
+// weight as [out, in], MatMul and Gemm without transB as [in, out]; and back. Error: another shape
+// than the weight's.
 StatusOr<std::vector<uint8_t>> MaskInGraph(const QuantLayer& layer,
                                            const quant::SelectiveMask& mask);
-// The shape that PyTorch has for the weight.
-std::vector<int64_t> TorchShape(const QuantLayer& layer);
+quant::SelectiveMask MaskInTorch(const QuantLayer& layer, std::vector<uint8_t> elements);
 
 // The layers that the selective_prune entries of a record name, in its order. Errors, with the
 // number of the prune_record: a layer that the model lacks or that cannot be sparse; an entry that
-// cannot be read.
+// cannot be read, or whose shape is not the weight's. An entry without elements gets the mask of
+// the weight as it is, of M4N2.
 struct SparseLayer {
   QuantLayer layer;
   quant::SelectiveMask mask;
+  // The weight itself, whatever is put between it and the layer later.
+  ir::Value* weight = nullptr;
+  // The mask in the order of the weight that the graph holds.
+  std::vector<uint8_t> elements;
 };
 StatusOr<std::vector<SparseLayer>> FindSparseLayers(const ir::Model& model,
                                                     const quant::Record& record);
@@ -50,9 +57,14 @@ inline constexpr std::string_view kMaskedWeight = ".wts_prune";
 inline constexpr std::string_view kMask = ".wts_mask";
 
 // For training: every user of the weight gets Mul(weight, mask) instead; the weight itself stays,
-// so that a later mask can bring values back. Error: as MaskInGraph; a layer in a local function.
+// so that a later mask can bring values back. Error: a layer in a local function.
 Status InsertMask(ir::Rewriter& rewriter, const SparseLayer& sparse);
-// Takes these products out again. Returns the number of them. O(nodes).
-StatusOr<int64_t> RemoveMasks(ir::Model& model);
+// Takes these products out again, and returns their masks by layer. O(nodes). Errors: another tool
+// has rewritten one; a mask that holds something else than 0 and 1.
+using MasksByLayer = std::map<std::string, std::vector<uint8_t>, std::less<>>;
+StatusOr<MasksByLayer> RemoveMasks(ir::Model& model);
+
+// The elements of a mask that is a tensor of floats. Error: something else than 0 and 1.
+StatusOr<std::vector<uint8_t>> MaskElements(const std::vector<float>& values);
 
 }  // namespace lathe::passes
