@@ -78,8 +78,9 @@ TEST(CutChannels, RecordsOfOtherNetworksAreRefused) {
                 std::string(kHint));
   Net larger;
   larger.Producer(0).attributes[2].i = 6;
-  EXPECT_EQ(larger.Error(), "a: the record counts 6 output channels and leaves 4, the model has 4" +
-                                std::string(kHint));
+  EXPECT_EQ(larger.Error(),
+            "node 'a': the record counts 6 output channels and leaves 4, the model has 4" +
+                std::string(kHint));
   Net beyond;
   beyond.Producer(1).attributes.back().ints = {0, 1, 6, 8};
   EXPECT_EQ(beyond.Error(),
@@ -91,8 +92,8 @@ TEST(CutChannels, RecordsOfOtherNetworksAreRefused) {
 TEST(CutChannels, GroupsThatDoNotDivideAreRefused) {
   Net net;
   net.Producer(1).attributes.back().ints = {0, 1, 2, 4};
-  EXPECT_EQ(net.Error(),
-            "grouped: its 2 groups would lose different numbers of channels" + std::string(kHint));
+  EXPECT_EQ(net.Error(), "node 'grouped': its 2 groups would lose different numbers of channels" +
+                             std::string(kHint));
 }
 
 TEST(CutChannels, ContradictionsAreRefused) {
