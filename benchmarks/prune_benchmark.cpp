@@ -3,6 +3,7 @@
 
 #include "lathe/benchmarks/conv_chain.h"
 #include "lathe/ir/schema/infer_shapes.h"
+#include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/sparsity/cut_channels.h"
 #include "lathe/passes/sparsity/prune_plan.h"
 
@@ -12,8 +13,8 @@ namespace {
 constexpr int64_t kChannels = 4;
 constexpr int64_t kNodesABlock = 4;
 
-// Residual blocks: Conv, BatchNormalization, Relu, Add with the value before; so all channels of the
-// network are one group.
+// Residual blocks: Conv, BatchNormalization, Relu, Add with the value before; so all channels of
+// the network are one group.
 std::unique_ptr<ir::Model> MakeResidualChain(int64_t blocks) {
   auto model = benchmarks::MakeConvChain(blocks, kChannels);
   ir::Rewriter rewriter(*model);

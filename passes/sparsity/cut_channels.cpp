@@ -1,6 +1,7 @@
 #include "lathe/passes/sparsity/cut_channels.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include "lathe/ir/schema/infer_shapes.h"
 #include "lathe/passes/quant/quant_layer.h"
+#include "lathe/passes/sparsity/channel_axis.h"
 #include "lathe/passes/sparsity/cut_node.h"
 #include "lathe/quant/config/prune_record.h"
 #include "lathe/support/nearest_names.h"
@@ -151,6 +153,43 @@ void ForgetShapes(ir::Rewriter& rewriter) {
   }
 }
 
+// Input channels that the node is made for: `count` on its axis `back`, counted from the end.
+struct Expected {
+  int64_t count = 0;
+  int back = 1;
+};
+
+std::optional<Expected> ExpectedChannels(ir::Node& node) {
+  const int rank = node.input(0) == nullptr ? -1 : node.input(0)->type().rank();
+  if (rank < 2) return std::nullopt;
+  if (node.Is("BatchNormalization") && node.input(1) != nullptr) {
+    const ir::Tensor scale = node.input(1)->ConstantTensor();
+    if (!scale || scale.rank() != 1) return std::nullopt;
+    return Expected{scale.dims()[0], rank - 1};
+  }
+  const std::optional<LayerChannels> channels = CountChannels(node);
+  if (!channels.has_value()) return std::nullopt;
+  const bool on_axis_1 = node.Is("Conv") || node.Is("ConvTranspose");
+  return Expected{channels->in, on_axis_1 ? rank - 1 : 1};
+}
+
+// Shape inference does not compare channels of inputs with those of weights.
+Status CheckInputChannels(const ir::Model& model) {
+  for (ir::Node& node : model.graph().nodes()) {
+    const std::optional<Expected> expected = ExpectedChannels(node);
+    if (!expected.has_value()) continue;
+    const auto extent = ExtentFromEnd(node.input(0), expected->back);
+    if (!extent.has_value() || *extent == expected->count) continue;
+    return WithContext(
+        WithContext(
+            InvalidInput("of the channels that the record leaves it gets {}, and it takes {}",
+                         *extent, expected->count),
+            ErrorContext::kNode, node.display_name()),
+        ErrorContext::kHint, kOtherNetwork);
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 StatusOr<ChannelCut> CutChannels(ir::Rewriter& rewriter, const quant::Record& record) {
@@ -159,7 +198,10 @@ StatusOr<ChannelCut> CutChannels(ir::Rewriter& rewriter, const quant::Record& re
   if (result.nodes == 0) return result;
   ForgetShapes(rewriter);
   LATHE_ASSIGN_OR_RETURN(const ir::InferShapesResult after, ir::InferShapes(rewriter));
-  if (after.conflicts.size() <= before.conflicts.size()) return result;
+  if (after.conflicts.size() <= before.conflicts.size()) {
+    LATHE_RETURN_IF_ERROR(CheckInputChannels(rewriter.model()));
+    return result;
+  }
   const ir::ShapeConflict& conflict = after.conflicts.front();
   return WithContext(
       WithContext(InvalidInput("without the channels that the record takes, shapes contradict each "

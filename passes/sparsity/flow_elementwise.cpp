@@ -61,7 +61,7 @@ void FlowThroughCombination(FlowWalk& walk, ir::Node& node) {
     }
   }
   const ChannelLayout* layout = walk.Find(first);
-  if (layout == nullptr) return;
+  if (first == nullptr || layout == nullptr) return;
   bool cut = false;
   for (const ir::Use& use : node.inputs()) {
     if (walk.Find(use.value()) != nullptr) continue;
@@ -74,7 +74,7 @@ void FlowThroughCombination(FlowWalk& walk, ir::Node& node) {
     cut |= operand == Operand::kCut;
   }
   if (cut) walk.AddConsumer(node, *layout, {std::nullopt, layout->back});
-  walk.PassOn(*first, *node.output());
+  walk.PassOnCombined(node, *first);
 }
 
 }  // namespace

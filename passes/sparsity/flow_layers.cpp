@@ -77,7 +77,9 @@ void PassThroughDepthwise(FlowWalk& walk, const ir::Node& node, const QuantLayer
 void ConsumeByLinear(FlowWalk& walk, ir::Node& node, const QuantLayer& layer) {
   const ChannelLayout* layout = walk.Find(node.input(0));
   if (layout == nullptr) return;
-  if (layout->back == 1 && layout->positions() == layer.cin) {
+  if (WeightDims(layer).size() != 2) {
+    walk.StopAll(node, "whose weight is a stack of matrices");
+  } else if (layout->back == 1 && layout->positions() == layer.cin) {
     walk.AddConsumer(node, *layout);
   } else {
     walk.StopAll(node, "which has its channels on another axis");

@@ -222,19 +222,16 @@ Why FlowThroughInstanceNorm(FlowWalk& walk, ir::Node& node, const ChannelLayout&
   return "";
 }
 
-// Nobody asks for the number of channels.
-Why FlowThroughShape(const ir::Node& node, const ChannelLayout& layout) {
-  const std::string why = "which asks for their number";
-  if (node.FindAttribute("start") != nullptr || node.FindAttribute("end") != nullptr) return why;
-  for (const ir::Use& use : node.output()->uses()) {
-    if (use.user()->is_return() || !use.user()->Is("Gather") || use.index() != 0) return why;
+// Whether some user of a Shape looks at the axis.
+bool AsksForChannels(const ir::Node& node, const ChannelLayout& layout) {
+  if (node.FindAttribute("start") != nullptr || node.FindAttribute("end") != nullptr) return true;
+  return std::ranges::any_of(node.output()->uses(), [&](const ir::Use& use) {
+    if (use.user()->is_return() || !use.user()->Is("Gather") || use.index() != 0) return true;
     const auto indices = ConstantInts(use.user()->input(1));
-    if (!indices.has_value()) return why;
-    for (const int64_t index : *indices) {
-      if ((index < 0 ? index + layout.rank : index) == layout.front()) return why;
-    }
-  }
-  return "";
+    return !indices.has_value() || std::ranges::any_of(*indices, [&](int64_t index) {
+      return (index < 0 ? index + layout.rank : index) == layout.front();
+    });
+  });
 }
 
 std::optional<Why> Apply(FlowWalk& walk, ir::Node& node, const ChannelLayout& layout) {
@@ -250,7 +247,7 @@ std::optional<Why> Apply(FlowWalk& walk, ir::Node& node, const ChannelLayout& la
     return FlowWithout(walk, node, layout, node.IntAttribute("keepdims", 1) != 0);
   }
   if (node.Is("InstanceNormalization")) return FlowThroughInstanceNorm(walk, node, layout);
-  if (node.Is("Shape")) return FlowThroughShape(node, layout);
+  if (node.Is("Shape")) return AsksForChannels(node, layout) ? "which asks for their number" : "";
   if (PoolsOtherwise(node)) {
     if (layout.front() != 1) return "which has its channels on another axis";
     walk.PassOn(*node.input(0), *node.output());

@@ -59,8 +59,8 @@ std::string WhyNotPassed(FlowWalk& walk, const ir::Node& node, const ChannelLayo
   if (node.Is("Pow") && !OthersAreScalars(node)) return "whose exponents differ";
   if (node.Is("Pad")) {
     const std::optional<PadAmounts> amounts = ReadPad(node);
-    if (!amounts.has_value()) {
-      // Computed amounts, or of a value of unknown rank.
+    // Computed amounts, or of a value of unknown rank.
+    if (!amounts.has_value() || amounts->begin.size() < static_cast<size_t>(layout.back)) {
       return "whose amounts are not constant";
     }
     const size_t axis = amounts->begin.size() - static_cast<size_t>(layout.back);
@@ -78,8 +78,9 @@ bool KeepsChannels(const ir::Node& resize, const ChannelLayout& layout) {
   return values.ok() && (*values)[1] == 1.0f;
 }
 
-// Reshape by a shape that begins with the batch extent of the pool's input: x.view(x.size(0), -1).
-bool FlattensAfterPool(const ir::Node& pool, const ir::Node& reshape) {
+// Reshape by a shape that begins with the batch extent: x.view(x.size(0), -1). The reference knows
+// it with the size of the pool's input only.
+bool FlattensAfterPool(const ir::Node& pool, const ir::Node& reshape, bool full) {
   const auto producer = [](const ir::Node* node, std::string_view op) -> const ir::Node* {
     if (node == nullptr || node->input(0) == nullptr) return nullptr;
     const ir::Node* before = node->input(0)->producer();
@@ -96,11 +97,11 @@ bool FlattensAfterPool(const ir::Node& pool, const ir::Node& reshape) {
   }
   const auto index = ConstantInts(gather->input(1));
   return index.has_value() && *index == std::vector<int64_t>{0} &&
-         (shape->input(0) == pool.input(0) || shape->input(0) == pool.output());
+         (shape->input(0) == pool.input(0) || (full && shape->input(0) == pool.output()));
 }
 
 // GlobalAveragePool whose only user brings its result into the form of Gemm's input.
-bool IsPooledFlatten(const ir::Node& node) {
+bool IsPooledFlatten(const ir::Node& node, bool full) {
   if (!node.Is("Flatten") && !node.Is("Reshape")) return false;
   if (node.input(0) == nullptr) return false;
   const ir::Node* pool = node.input(0)->producer();
@@ -108,17 +109,17 @@ bool IsPooledFlatten(const ir::Node& node) {
   if (node.Is("Flatten")) {
     return node.IntAttribute("axis", 1) == 1 && pool->output()->has_one_use();
   }
-  return FlattensAfterPool(*pool, node);
+  return FlattensAfterPool(*pool, node, full);
 }
 
 // Shape of a pool or of what it pools, where that only serves to flatten it.
-bool ServesPooledFlatten(const ir::Node& shape) {
+bool ServesPooledFlatten(const ir::Node& shape, bool full) {
   const auto only_user = [](const ir::Node* node) -> const ir::Node* {
     if (node == nullptr || node->is_return() || !node->output()->has_one_use()) return nullptr;
     return node->output()->first_use()->user();
   };
   const ir::Node* reshape = only_user(only_user(only_user(only_user(&shape))));
-  return reshape != nullptr && !reshape->is_return() && IsPooledFlatten(*reshape);
+  return reshape != nullptr && !reshape->is_return() && IsPooledFlatten(*reshape, full);
 }
 
 void FlowThroughBatchNorm(FlowWalk& walk, ir::Node& node) {
@@ -160,7 +161,7 @@ void FlowThroughAdd(FlowWalk& walk, ir::Node& node) {
   const ChannelLayout* layout = walk.Find(node.input(0));
   if (layout == nullptr) return;
   walk.AddConsumer(node, *layout);
-  walk.PassOn(*node.input(0), *node.output());
+  walk.PassOnCombined(node, *node.input(0));
 }
 
 // The Add behind a MatMul layer is its bias.
@@ -174,9 +175,14 @@ bool IsMatMulBias(const ir::Node& node, const ChannelLayout& layout) {
   return false;
 }
 
-// Positions of an input without channels of a record; 0: not known.
+// Positions of an input without channels of a record; 0: not known. The reference knows those
+// behind layers and BatchNormalization.
 int64_t ExtentOf(const ir::Value& value, size_t axis, bool full) {
   const ir::Node* producer = value.producer();
+  while (producer != nullptr && IsPassThrough(*producer) && !producer->Is("Pad") &&
+         producer->input(0) != nullptr) {
+    producer = producer->input(0)->producer();
+  }
   if (!full && (producer == nullptr ||
                 !(producer->Is("Conv") || producer->Is("Gemm") || producer->Is("MatMul") ||
                   producer->Is("ConvTranspose") || producer->Is("BatchNormalization")))) {
@@ -217,6 +223,7 @@ void FlowThroughConcat(FlowWalk& walk, ir::Node& node) {
     const ChannelLayout* layout = walk.Find(use.value());
     if (layout != nullptr) model = layout;
   }
+  if (model == nullptr) return;
   const int rank = model->rank;
   const int64_t axis = given < 0 && rank > 0 && walk.full() ? given + rank : given;
   if (walk.full() && rank > 0 && axis != model->front()) {
@@ -269,12 +276,12 @@ bool FlowThroughReferenceOperator(FlowWalk& walk, ir::Node& node) {
       return true;
     }
     if (IsMatMulBias(node, first != nullptr ? *first : *second)) {
-      walk.PassOn(*node.input(first != nullptr ? 0 : 1), *node.output());
+      walk.PassOnCombined(node, *node.input(first != nullptr ? 0 : 1));
       return true;
     }
     return false;
   }
-  if (node.Is("Shape") && ServesPooledFlatten(node)) return true;
+  if (node.Is("Shape") && ServesPooledFlatten(node, walk.full())) return true;
   const ChannelLayout* layout = walk.Find(node.input(0));
   if (layout == nullptr || node.num_outputs() == 0) return false;
   if (node.Is("BatchNormalization")) {
@@ -291,7 +298,7 @@ bool FlowThroughReferenceOperator(FlowWalk& walk, ir::Node& node) {
     walk.StopAll(node, why);
     return true;
   }
-  if (IsPooledFlatten(node) && layout->rank == 4 && layout->front() == 1) {
+  if (IsPooledFlatten(node, walk.full()) && layout->rank == 4 && layout->front() == 1) {
     walk.Set(*node.output(), {1, 2, layout->pieces});
     return true;
   }

@@ -73,6 +73,23 @@ void FlowWalk::PassOn(const ir::Value& from, const ir::Value& to) {
   layouts_[&to] = layout;
 }
 
+void FlowWalk::PassOnCombined(const ir::Node& node, const ir::Value& from) {
+  const int known = layouts_.at(&from)->rank;
+  int rank = known;
+  for (const ir::Use& use : node.inputs()) {
+    const auto found = layouts_.find(use.value());
+    const int other = found == layouts_.end() ? use.value()->type().rank() : found->second->rank;
+    // Without a type, a value without channels is a constant, or would have stopped them.
+    if (found != layouts_.end() && other == 0) rank = 0;
+    if (rank > 0) rank = std::max(rank, other);
+  }
+  PassOn(from, *node.output());
+  if (rank == known) return;
+  ChannelLayout layout = *layouts_.at(&from);
+  layout.rank = rank;
+  Set(*node.output(), std::move(layout));
+}
+
 void FlowWalk::Stop(const ir::Value* value, std::string_view reason) {
   const ChannelLayout* layout = Find(value);
   if (layout == nullptr) return;

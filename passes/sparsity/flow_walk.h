@@ -41,6 +41,9 @@ class FlowWalk {
   void Set(const ir::Value& value, ChannelLayout layout);
   // `to` has the channels of `from`.
   void PassOn(const ir::Value& from, const ir::Value& to);
+  // The node combines its inputs element by element, `from` among them, whose channels its result
+  // has; its rank is the largest of theirs.
+  void PassOnCombined(const ir::Node& node, const ir::Value& from);
 
   // Nothing that reaches the value, or any operand of the node, is pruned.
   void Stop(const ir::Value* value, std::string_view reason);

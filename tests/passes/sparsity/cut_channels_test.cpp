@@ -67,9 +67,10 @@ TEST(CutChannels, ASecondTimeNothingHappens) {
 
 TEST(CutChannels, RecordsOfOtherNetworksAreRefused) {
   Net gone;
-  gone.Producer(0).name = "aa";
+  gone.Producer(1).name = "groupd";
   EXPECT_EQ(gone.Error(),
-            "prune_record 1, producer 'aa': the model has no node of this name, did you mean 'a'?" +
+            "prune_record 2, producer 'groupd': the model has no node of this name, did you mean "
+            "'grouped'?" +
                 std::string(kHint));
   Net other;
   other.Producer(0).attributes[0].s = "Gemm";
@@ -77,9 +78,9 @@ TEST(CutChannels, RecordsOfOtherNetworksAreRefused) {
             "prune_record 1, producer 'a': the record says Gemm, the model has Conv" +
                 std::string(kHint));
   Net larger;
-  larger.Producer(0).attributes[2].i = 6;
+  larger.Producer(0).attributes[2].i = 7;
   EXPECT_EQ(larger.Error(),
-            "node 'a': the record counts 6 output channels and leaves 4, the model has 4" +
+            "node 'a': the record counts 7 output channels and leaves 5, the model has 4" +
                 std::string(kHint));
   Net beyond;
   beyond.Producer(1).attributes.back().ints = {0, 1, 6, 8};
@@ -100,11 +101,9 @@ TEST(CutChannels, ContradictionsAreRefused) {
   Net net;
   // The normalisation keeps what the convolution loses.
   net.record.prune_records[0].consumers.erase(net.record.prune_records[0].consumers.begin());
-  const std::string error = net.Error();
-  EXPECT_TRUE(error.find("shapes contradict each other") != std::string::npos ||
-              error.find("channels") != std::string::npos)
-      << error;
-  EXPECT_NE(error, "no error");
+  EXPECT_EQ(net.Error(),
+            "node 'bn': of the channels that the record leaves it gets 2, and it takes 4" +
+                std::string(kHint));
 }
 
 TEST(CutTensor, AnyAxisAnyType) {

@@ -1,10 +1,13 @@
 // Random networks: what is left after pruning computes what the whole network does when nobody
 // looks at the channels that went.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "lathe/ir/schema/infer_shapes.h"
 #include "lathe/ir/verifier.h"
 #include "lathe/passes/core/tensor_edit.h"
+#include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/sparsity/cut_channels.h"
 #include "lathe/passes/sparsity/prune_plan.h"
 #include "lathe/quant/config/prune_record.h"

@@ -120,7 +120,8 @@ class RandomNetwork : public GraphBuilder {
       case 5: {
         const int64_t group = c % 4 == 0 && Below(2) == 0 ? 4 : 2;
         if (c % group != 0) return;
-        return Push(Layer(x, c, 2 * group * (1 + Below(2)), group), CountOf());
+        const int64_t cout = 2 * group * (1 + Below(2));
+        return Push(Layer(x, c, cout, group), cout);
       }
       case 6: {
         const int64_t multiplier = Below(4) == 0 ? 2 : 1;
@@ -183,12 +184,6 @@ class RandomNetwork : public GraphBuilder {
         // Not followed: every element sees its neighbours.
         return Push(Op("Tile", Name("tile"), {x, Integers({1, 2, 1, 1})}), 2 * c);
     }
-  }
-
-  // Output channels of the layer that was made last.
-  int64_t CountOf() {
-    const ir::Node* layer = graph().last_node();
-    return layer->input(1)->tensor().dims()[0];
   }
 
   // An end of c - c is 0: empty; such a slice takes everything instead.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "lathe/ir/schema/infer_shapes.h"
+#include "lathe/passes/quant/quant_layer.h"
 #include "lathe/passes/sparsity/prune_plan.h"
 #include "lathe/quant/config/prune_record.h"
 #include "lathe/tests/passes/graph_builder.h"

@@ -72,7 +72,7 @@ TEST(SparsityPipeline, TheProofFailsWhereThePatternIsBroken) {
             std::string::npos);
   EXPECT_NE(Net().Error("check-n-m{layers=[lst]}", assume).find("the model has no layer 'lst'"),
             std::string::npos);
-  EXPECT_NE(Net().Error("check-n-m{layers=[last] n=4}", assume).find("n is 4 and m is 4"),
+  EXPECT_NE(Net().Error("check-n-m{layers=[last],n=4}", assume).find("n is 4 and m is 4"),
             std::string::npos);
 }
 
