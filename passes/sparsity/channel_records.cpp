@@ -146,13 +146,12 @@ std::vector<ChannelRecordId> ChannelRecords::Alive() const {
   return alive;
 }
 
-std::string ChannelRecords::WhyStopped(ChannelRecordId id) const {
+std::string ChannelRecords::WhyStopped(ChannelRecordId id) {
   std::vector<ChannelRecordId> todo = {id};
   while (!todo.empty()) {
-    const Entry& entry = records_[todo.back()];
+    const Entry& entry = records_[Root(todo.back())];
     todo.pop_back();
     if (entry.state == State::kStopped) return entry.reason;
-    if (entry.state == State::kMerged) todo.push_back(entry.target);
     for (auto part = entry.parts.rbegin(); part != entry.parts.rend(); ++part) {
       todo.push_back(part->second);
     }

@@ -86,7 +86,8 @@ class ChannelRecords {
   // The records that are left, in the order in which they came up.
   std::vector<ChannelRecordId> Alive() const;
   // What became of a record that was stopped: why; of parts that were, the first's. Empty: nothing.
-  std::string WhyStopped(ChannelRecordId id) const;
+  // Amortised O(log records), and O(parts).
+  std::string WhyStopped(ChannelRecordId id);
 
  private:
   enum class State : uint8_t { kAlive, kMerged, kSplit, kStopped };
