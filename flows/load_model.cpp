@@ -96,7 +96,8 @@ StatusOr<LoadedModel> PrepareFloatModel(std::unique_ptr<ir::Model> model, const 
   return Prepare(std::move(model), path);
 }
 
-StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path) {
+StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path,
+                                              passes::MasksByLayer* masks) {
   LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
   LoadedRetrainModel result;
   if (passes::RecognizeForm(*model).form == passes::ModelForm::kRetrain) {
@@ -107,6 +108,11 @@ StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path) {
     auto search_n = passes::RemoveSearchN(*model);
     if (!search_n.ok()) return WithContext(search_n.status(), ErrorContext::kFile, path);
     result.search_n = *search_n;
+  }
+  if (masks != nullptr) {
+    auto removed = passes::RemoveMasks(*model);
+    if (!removed.ok()) return WithContext(removed.status(), ErrorContext::kFile, path);
+    *masks = *std::move(removed);
   }
   LATHE_RETURN_IF_ERROR(Refuse(passes::RecognizeForm(*model), path));
   LATHE_ASSIGN_OR_RETURN(result.loaded, Prepare(std::move(model), path));

@@ -9,6 +9,7 @@
 #include "lathe/ir/model.h"
 #include "lathe/passes/quant/absorb_qdq.h"
 #include "lathe/passes/quant/remove_retrain.h"
+#include "lathe/passes/sparsity/sparse_weight.h"
 #include "lathe/quant/config/record.h"
 #include "lathe/quant/search_n.h"
 #include "lathe/support/status.h"
@@ -38,7 +39,10 @@ struct LoadedRetrainModel {
   // Of its searchN layers, which are taken out, too.
   std::optional<quant::SearchNVersion> search_n;
 };
-StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path);
+// With `masks`, products of weights and masks (passes/sparsity/sparse_weight.h) are taken out, too,
+// and handed out; else they become part of the weights.
+StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path,
+                                              passes::MasksByLayer* masks = nullptr);
 
 // The same of a QDQ model, whose pairs become factors in `record` (passes/quant/absorb_qdq.h);
 // pairs that belong to no layer stay. Errors besides: a model in another form.

@@ -38,11 +38,25 @@ StatusOr<std::optional<std::vector<float>>> ReadMask(const ParameterSlots& slots
   return std::optional(std::move(mask));
 }
 
-// The values in the model's layout.
-StatusOr<std::vector<float>> ReadValues(const ParameterSlots& slots, const StateMatch& match) {
+// Hands the mask out instead of applying it, where its layer is one of `sparse`.
+Status TakeMask(const ParameterSlots& slots, std::optional<std::vector<float>>& mask,
+                SparseState* sparse) {
+  if (sparse == nullptr || !mask.has_value()) return OkStatus();
+  const std::string layer = slots.parameter->node->display_name();
+  if (std::ranges::find(sparse->layers, layer) == sparse->layers.end()) return OkStatus();
+  if (slots.key->layout == ParameterLayout::kTransposed) {
+    mask = Transposed(*mask, slots.key->dims);
+  }
+  LATHE_ASSIGN_OR_RETURN(sparse->masks[layer], passes::MaskElements(*mask));
+  mask.reset();
+  return OkStatus();
+}
+
+// The values, masked, in the model's layout.
+StatusOr<std::vector<float>> ReadValues(const ParameterSlots& slots, const StateMatch& match,
+                                        const std::optional<std::vector<float>>& mask) {
   const ParameterKey& key = *slots.key;
   LATHE_ASSIGN_OR_RETURN(std::vector<float> values, match.tensors[slots.value].ValuesAsFloat());
-  LATHE_ASSIGN_OR_RETURN(const auto mask, ReadMask(slots, match));
   for (size_t i = 0; mask.has_value() && i < values.size(); ++i) values[i] *= (*mask)[i];
   if (key.layout == ParameterLayout::kTransposed) return Transposed(values, key.dims);
   const std::span<const size_t> blocks = GateBlocks(key.layout);
@@ -86,8 +100,9 @@ Status CheckFinite(const ParameterSlots& slots, std::string_view name, const ir:
 
 }  // namespace
 
-std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter, const Keys& keys,
-                                              Wishes& wishes) {
+std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter,
+                                              const absl::flat_hash_set<std::string>& sparse,
+                                              const Keys& keys, Wishes& wishes) {
   const auto there = std::ranges::find_if(
       parameter.keys, [&](const ParameterKey& key) { return keys.Has(key.name); });
   if (there == parameter.keys.end() && parameter.optional) return std::nullopt;
@@ -98,11 +113,16 @@ std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter, c
   if (key.name.ends_with(kWeight)) {
     const std::string mask = key.name.substr(0, key.name.size() - kWeight.size()) + "wts_mask";
     slots.mask = wishes.NeedIfThere(mask, key.dims);
+  } else if (parameter.input == 1 && sparse.contains(parameter.node->display_name())) {
+    // A model that is trained itself holds it by the name of its own constant.
+    const std::string mask = parameter.node->display_name() + std::string(passes::kMask);
+    slots.mask = wishes.NeedIfThere(mask, key.dims);
   }
   return slots;
 }
 
-Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const StateMatch& match) {
+Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const StateMatch& match,
+                    SparseState* sparse) {
   const TorchParameter& parameter = *slots.parameter;
   const ir::Tensor& value = match.tensors[slots.value];
   LATHE_RETURN_IF_ERROR(CheckFinite(slots, slots.key->name, value));
@@ -113,7 +133,8 @@ Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const S
   const std::vector<int64_t> dims(old.dims().begin(), old.dims().end());
   const bool as_it_is =
       slots.key->layout == ParameterLayout::kSame || slots.key->layout == ParameterLayout::kFlat;
-  LATHE_ASSIGN_OR_RETURN(const auto mask, ReadMask(slots, match));
+  LATHE_ASSIGN_OR_RETURN(auto mask, ReadMask(slots, match));
+  LATHE_RETURN_IF_ERROR(TakeMask(slots, mask, sparse));
   if (!mask.has_value() && as_it_is && value.element_type() == old.element_type()) {
     passes::SetConstantInput(rewriter, *parameter.node, parameter.input, value.WithDims(dims));
     return OkStatus();
@@ -124,7 +145,7 @@ Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots, const S
                        ir::ElementTypeName(old.element_type()),
                        ir::ElementTypeName(value.element_type()));
   }
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, ReadValues(slots, match));
+  LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, ReadValues(slots, match, mask));
   passes::SetConstantInput(rewriter, *parameter.node, parameter.input,
                            passes::FloatTensor(old.element_type(), dims, values));
   return OkStatus();

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <optional>
+#include <string>
+
+#include <absl/container/flat_hash_set.h>
 
 #include "lathe/flows/checkpoint_wishes.h"
+#include "lathe/flows/restore_state.h"
 #include "lathe/flows/torch_parameters.h"
 #include "lathe/frontends/checkpoint/match_state.h"
 #include "lathe/ir/rewriter.h"
@@ -21,14 +25,17 @@ struct ParameterSlots {
   std::optional<size_t> mask;
 };
 
-// Asks for the likeliest key that is there; nothing for an optional parameter without one.
-std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter, const Keys& keys,
-                                              Wishes& wishes);
+// Asks for the likeliest key that is there; nothing for an optional parameter without one. `sparse`
+// are the layers whose weights have a mask.
+std::optional<ParameterSlots> AskForParameter(const TorchParameter& parameter,
+                                              const absl::flat_hash_set<std::string>& sparse,
+                                              const Keys& keys, Wishes& wishes);
 
 // Writes the parameter into its node. A tensor of the model's own type and layout is shared with
 // the checkpoint, not copied. Errors: values that are not finite (masks and other constants that
-// need not be parameters may hold some); an element type that the model's has no values of.
+// need not be parameters may hold some); an element type that the model's has no values of. Where
+// the layer is one of `sparse` (may be null), its mask is handed out there instead of applied.
 Status SetParameter(ir::Rewriter& rewriter, const ParameterSlots& slots,
-                    const frontends::StateMatch& match);
+                    const frontends::StateMatch& match, SparseState* sparse);
 
 }  // namespace lathe::flows

@@ -1,5 +1,6 @@
 #include "lathe/flows/restore_state.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,8 @@ using frontends::StateSlot;
 using quant::RetrainState;
 
 // State of the training itself and results of the last evaluation, which are computed anew.
-bool IsBookkeeping(std::string_view key, const absl::flat_hash_set<std::string>& layers) {
+bool IsBookkeeping(std::string_view key, const absl::flat_hash_set<std::string>& layers,
+                   const absl::flat_hash_set<std::string>& sparse) {
   if (key.starts_with(kDataParallel)) key.remove_prefix(kDataParallel.size());
   const auto has = [&](std::string_view part) { return key.find(part) != std::string_view::npos; };
   if (has(".record_module.") || key.ends_with(".num_batches_tracked")) return true;
@@ -33,16 +35,22 @@ bool IsBookkeeping(std::string_view key, const absl::flat_hash_set<std::string>&
     if (has(std::string(quantizer) + ".")) return true;
   }
   if (has(".quant_module.")) return !has(".quant_module.replaced_module.");
-  for (const std::string_view result : {".scale_w", ".offset_w", ".scale_r", ".offset_r"}) {
-    if (key.ends_with(result))
-      return layers.contains(std::string(key.substr(0, key.size() - result.size())));
-  }
-  return false;
+  const auto belongs_to = [&](const absl::flat_hash_set<std::string>& names, const auto& parts) {
+    return std::ranges::any_of(parts, [&](std::string_view part) {
+      return key.ends_with(part) &&
+             names.contains(std::string(key.substr(0, key.size() - part.size())));
+    });
+  };
+  constexpr std::string_view kResults[] = {".scale_w", ".offset_w", ".scale_r", ".offset_r"};
+  constexpr std::string_view kSparse[] = {".wts_scales", ".wts_offsets",     ".cur_batch",
+                                          ".s_rec_flag", ".prune_cur_batch", ".wts_mask"};
+  return belongs_to(layers, kResults) || belongs_to(sparse, kSparse);
 }
 
 // Nor are the network's own constants extra that are no parameters: shapes, axes.
 StateDict WithoutBookkeeping(const StateDict& dict, const Wishes& wishes, const ir::Model& model,
-                             const std::vector<passes::RetrainLayer>& layers) {
+                             const std::vector<passes::RetrainLayer>& layers,
+                             const absl::flat_hash_set<std::string>& sparse) {
   absl::flat_hash_set<std::string> names;
   for (const passes::RetrainLayer& layer : layers) names.insert(layer.layer.name);
   absl::flat_hash_set<std::string> constants;
@@ -52,7 +60,7 @@ StateDict WithoutBookkeeping(const StateDict& dict, const Wishes& wishes, const 
   StateDict kept = dict;
   const auto goes = [&](const auto& entry) {
     return !wishes.Wants(entry.name) &&
-           (constants.contains(entry.name) || IsBookkeeping(entry.name, names));
+           (constants.contains(entry.name) || IsBookkeeping(entry.name, names, sparse));
   };
   std::erase_if(kept.tensors, goes);
   std::erase_if(kept.others, goes);
@@ -167,13 +175,17 @@ StatusOr<RetrainState> ReadState(const StateSlots& slots, const StateMatch& matc
 }  // namespace
 
 StatusOr<std::vector<quant::RetrainState>> RestoreState(
-    ir::Model& model, const std::vector<passes::RetrainLayer>& layers, const StateDict& dict) {
-  const std::vector<TorchParameter> parameters = FindTorchParameters(model, layers);
+    ir::Model& model, const std::vector<passes::RetrainLayer>& layers, const StateDict& dict,
+    SparseState* sparse) {
+  const std::vector<std::string> sparse_list =
+      sparse == nullptr ? std::vector<std::string>() : sparse->layers;
+  const absl::flat_hash_set<std::string> sparse_names(sparse_list.begin(), sparse_list.end());
+  const std::vector<TorchParameter> parameters = FindTorchParameters(model, layers, sparse_list);
   const Keys keys(dict);
   Wishes wishes(keys);
   std::vector<ParameterSlots> parameter_slots;
   for (const TorchParameter& parameter : parameters) {
-    const auto slots = AskForParameter(parameter, keys, wishes);
+    const auto slots = AskForParameter(parameter, sparse_names, keys, wishes);
     if (slots.has_value()) parameter_slots.push_back(*slots);
   }
   std::vector<StateSlots> state_slots;
@@ -183,7 +195,7 @@ StatusOr<std::vector<quant::RetrainState>> RestoreState(
         AskForState(layers[i], layers[layers[i].clips_of].layer.name, keys, wishes));
   }
   const StateMatch match =
-      MatchState(wishes.slots(), WithoutBookkeeping(dict, wishes, model, layers));
+      MatchState(wishes.slots(), WithoutBookkeeping(dict, wishes, model, layers, sparse_names));
   LATHE_RETURN_IF_ERROR(CheckMatch(match));
 
   std::vector<RetrainState> states;
@@ -193,7 +205,7 @@ StatusOr<std::vector<quant::RetrainState>> RestoreState(
   }
   ir::Rewriter rewriter(model);
   for (const ParameterSlots& slots : parameter_slots) {
-    LATHE_RETURN_IF_ERROR(SetParameter(rewriter, slots, match));
+    LATHE_RETURN_IF_ERROR(SetParameter(rewriter, slots, match, sparse));
   }
   return states;
 }

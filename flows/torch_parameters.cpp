@@ -51,7 +51,8 @@ MatMulBias BiasOf(const ir::Node& matmul, int64_t width) {
 
 class Finder {
  public:
-  explicit Finder(const std::vector<passes::RetrainLayer>& layers) {
+  Finder(const std::vector<passes::RetrainLayer>& layers, std::span<const std::string> sparse)
+      : sparse_(sparse.begin(), sparse.end()) {
     for (const passes::RetrainLayer& layer : layers) {
       trained_.insert(layer.layer.node);
       trained_names_.insert(layer.layer.name);
@@ -107,16 +108,19 @@ class Finder {
     if (const auto norm = norms_.find(&node); norm != norms_.end()) {
       return norm->second + ".bn_module";
     }
+    if (sparse_.contains(node.display_name())) return node.display_name() + ".replaced_module";
     return ModulePath(node.display_name());
   }
 
   std::string KeyOfInitializer(std::string_view name) const {
     std::string key = WithoutWrapper(name);
     const size_t dot = key.rfind('.');
-    if (dot != std::string::npos && trained_names_.contains(key.substr(0, dot))) {
-      return key.substr(0, dot) + ".quant_module.replaced_module" + key.substr(dot);
+    if (dot == std::string::npos) return key;
+    const std::string module = key.substr(0, dot);
+    if (trained_names_.contains(module)) {
+      return module + ".quant_module.replaced_module" + key.substr(dot);
     }
-    return key;
+    return sparse_.contains(module) ? module + ".replaced_module" + key.substr(dot) : key;
   }
 
   static void AddKey(TorchParameter& parameter, std::string name, ParameterLayout layout) {
@@ -181,7 +185,8 @@ class Finder {
     if (!weight || weight.rank() != 2) return;
     Add(node, 1, path + ".weight", ParameterLayout::kTransposed);
     // A product with a constant need not be a Linear module.
-    if (!trained_.contains(&node)) found_.back().optional = true;
+    const bool is_layer = trained_.contains(&node) || sparse_.contains(node.display_name());
+    if (!is_layer) found_.back().optional = true;
     const MatMulBias bias = BiasOf(node, weight.dims()[1]);
     if (bias.add == nullptr) return;
     Add(*bias.add, bias.input, path + ".bias");
@@ -190,6 +195,7 @@ class Finder {
 
   absl::flat_hash_set<const ir::Node*> trained_;
   absl::flat_hash_set<std::string> trained_names_;
+  absl::flat_hash_set<std::string> sparse_;
   absl::flat_hash_map<const ir::Node*, std::string> norms_;
   absl::flat_hash_set<const ir::Use*> claimed_;
   std::vector<TorchParameter> found_;
@@ -232,8 +238,9 @@ std::vector<float> InGateOrder(std::span<const float> values, std::span<const si
 }
 
 std::vector<TorchParameter> FindTorchParameters(const ir::Model& model,
-                                                const std::vector<passes::RetrainLayer>& layers) {
-  Finder finder(layers);
+                                                const std::vector<passes::RetrainLayer>& layers,
+                                                std::span<const std::string> sparse) {
+  Finder finder(layers, sparse);
   passes::VisitNodes(model.graph(), [&](ir::Node& node) { finder.Visit(node); });
   finder.AddByName(model.graph());
   return std::move(finder).Take();

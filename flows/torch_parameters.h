@@ -55,8 +55,10 @@ struct TorchParameter {
 // All of them, in graph order: weights and biases of layers, parameters of normalisations and of
 // PRelu by the module path of their node (those of trained layers below
 // `<layer>.quant_module.replaced_module`, and of their BatchNormalization `<layer>.bn_module`), and
-// other floating-point initializers by their own name. O(nodes + initializers).
+// other floating-point initializers by their own name; those of layers in `sparse` that are not
+// trained below `<layer>.replaced_module`. O(nodes + initializers).
 std::vector<TorchParameter> FindTorchParameters(const ir::Model& model,
-                                                const std::vector<passes::RetrainLayer>& layers);
+                                                const std::vector<passes::RetrainLayer>& layers,
+                                                std::span<const std::string> sparse = {});
 
 }  // namespace lathe::flows

@@ -113,7 +113,7 @@ bool IsFakeQuant(const ir::Model& model) {
   return RecognizeForm(model).form == ModelForm::kFakeQuant;
 }
 
-constexpr std::array<FactDescriptor, 10> kFacts = {{
+constexpr std::array<FactDescriptor, 11> kFacts = {{
     {facts::kShapesInferred, "every value whose shape can be known has it", EveryShapeIsKnown},
     {facts::kConvBnFused, "no BatchNormalization is left that belongs into a convolution",
      NoBatchNormLeft},
@@ -123,6 +123,7 @@ constexpr std::array<FactDescriptor, 10> kFacts = {{
     {facts::kQuantPointsMarked, "operands to be quantised carry annotations", HasQuantPoints},
     {facts::kCalibrated, "activation and weight factors are known", nullptr},
     {facts::kSearchNInserted, "layers that need one search for N", nullptr},
+    {facts::kChannelsPruned, "the channels that a record names are out", nullptr},
     {facts::kSparsityApplied, "pruned channels and masked weights are in place", nullptr},
     {facts::kWeightsRounded,
      "weights hold only values that integers stand for, and their layers say so: a modified model",

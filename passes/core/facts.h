@@ -17,6 +17,8 @@ inline constexpr std::string_view kQuantPointsMarked = "quant-points-marked";
 // Activation and weight factors are known.
 inline constexpr std::string_view kCalibrated = "calibrated";
 inline constexpr std::string_view kSearchNInserted = "searchn-inserted";
+// The channels that a record names are out.
+inline constexpr std::string_view kChannelsPruned = "channels-pruned";
 inline constexpr std::string_view kSparsityApplied = "sparsity-applied";
 // Weights hold only values that integers stand for, and their layers say so: a modified model.
 inline constexpr std::string_view kWeightsRounded = "weights-rounded";

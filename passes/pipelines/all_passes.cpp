@@ -60,18 +60,23 @@
 #include "lathe/passes/lowering/transpose_gemm_weight.h"
 #include "lathe/passes/pipelines/canonicalize.h"
 #include "lathe/passes/pipelines/quantization.h"
+#include "lathe/passes/pipelines/sparsity.h"
 #include "lathe/passes/quant/balance_weights.h"
 #include "lathe/passes/quant/fake_quantize_weights.h"
 #include "lathe/passes/quant/fold_quantizers.h"
 #include "lathe/passes/quant/insert_calibration.h"
 #include "lathe/passes/quant/mark_quant_points.h"
 #include "lathe/passes/quant/normalize_gemm.h"
+#include "lathe/passes/sparsity/check_n_m.h"
+#include "lathe/passes/sparsity/mask_weights.h"
+#include "lathe/passes/sparsity/prune_channels.h"
 
 namespace lathe::passes {
 
 Status RegisterAllPasses(PassRegistry& registry) {
   for (const PassDescriptor* pass : {
            &BalanceWeightsPass(),
+           &CheckNmPass(),
            &ConvertBatchNormPass(),
            &ConvertMatMulAddPass(),
            &EliminateCommonSubexpressionsPass(),
@@ -120,6 +125,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &LowerToFakeQuantPass(),
            &LowerToQdqPass(),
            &MarkQuantPointsPass(),
+           &MaskWeightsPass(),
            &MergeCastsPass(),
            &MergeConcatsPass(),
            &MergePadsPass(),
@@ -130,6 +136,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
            &MergeTransposesPass(),
            &NameNodesPass(),
            &NormalizeGemmPass(),
+           &PruneChannelsPass(),
            &QuantizeBiasPass(),
            &QuantizeWeightsPass(),
            &ShareAscendQuantPass(),
@@ -142,6 +149,7 @@ Status RegisterAllPasses(PassRegistry& registry) {
   for (const PipelineDescriptor* pipeline : {
            &CanonicalizePipelineDescriptor(),
            &PreparePipelineDescriptor(),
+           &SparsityPipelineDescriptor(),
        }) {
     LATHE_RETURN_IF_ERROR(registry.AddPipeline(*pipeline));
   }

@@ -25,6 +25,9 @@ struct AmctRetrainConfig {
   // retrain_data_quant_config and retrain_weight_quant_config.
   RetrainDataConfig data;
   RetrainWeightConfig weight;
+  // Only layers with an override are trained: in a configuration for compression, which quantises
+  // no layer unless it is told to.
+  bool only_overrides = false;
   std::vector<std::string> skip_layers;
   std::vector<std::string> skip_layer_types;
   std::vector<std::string> quant_skip_layers;

@@ -72,7 +72,7 @@ class Creator {
     bool enabled = false;
     for (size_t i = 0; i < network_.layers.size(); ++i) {
       LATHE_ASSIGN_OR_RETURN(RetrainLayerConfig layer, MakeLayer(network_.layers[i], chosen[i]));
-      layer.retrain_enable = !skipped[i] || chosen[i].has_value();
+      layer.retrain_enable = chosen[i].has_value() || (!simplified_.only_overrides && !skipped[i]);
       enabled |= layer.retrain_enable;
       config.layers.push_back(std::move(layer));
     }

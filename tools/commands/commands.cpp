@@ -10,6 +10,8 @@ void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddCalibrateCommand(app, global);
   AddSaveCommand(app, global);
   AddRetrainCommand(app, global);
+  AddPruneCommand(app, global);
+  AddCompressCommand(app, global);
   AddConvertQatCommand(app, global);
   AddKvCacheCommand(app, global);
   AddRunCommand(app, global);

@@ -8,10 +8,9 @@
 #include "lathe/backends/onnx/export.h"
 #include "lathe/flows/output_paths.h"
 #include "lathe/flows/retrain_model.h"
-#include "lathe/runtime/openvino/engine.h"
 #include "lathe/support/atomic_file.h"
 #include "lathe/tools/commands/commands.h"
-#include "lathe/tools/commands/data_options.h"
+#include "lathe/tools/commands/retrain_data.h"
 #include "lathe/tools/interrupt.h"
 #include "lathe/tools/summary.h"
 
@@ -24,33 +23,6 @@ struct RetrainOptions {
   // A file, or for `save` a prefix.
   std::string output;
   DataArguments data;
-};
-
-// What a flow may run the network on, when data is given.
-class Data {
- public:
-  static StatusOr<std::unique_ptr<Data>> Open(const DataArguments& arguments,
-                                              const GlobalOptions& global) {
-    std::unique_ptr<Data> data(new Data);
-    if (arguments.data.empty() && arguments.images.empty()) return data;
-    LATHE_RETURN_IF_ERROR(CheckDataArguments(arguments));
-    data->engine_ = runtime::MakeOpenVinoEngine();
-    data->retrain_ = {[&arguments, &global](const ir::Model& model) {
-                        return OpenData(arguments, model, global);
-                      },
-                      data->engine_.get(), MakeRunControl(global, data->progress_)};
-    return data;
-  }
-
-  // Null without data.
-  const flows::RetrainData* get() const { return engine_ == nullptr ? nullptr : &retrain_; }
-
- private:
-  Data() = default;
-
-  Progress progress_;
-  std::unique_ptr<eval::Engine> engine_;
-  flows::RetrainData retrain_;
 };
 
 // Adds text to the files that are written together.
@@ -94,7 +66,7 @@ Status WriteRetrainModel(const StatusOr<flows::RetrainModel>& made, const Retrai
 
 Status RunCreate(const RetrainOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckOutputs(options));
-  LATHE_ASSIGN_OR_RETURN(const auto data, Data::Open(options.data, global));
+  LATHE_ASSIGN_OR_RETURN(const auto data, RetrainDataSource::Open(options.data, global));
   return WriteRetrainModel(flows::CreateRetrainModel(options.request, data->get()), options,
                            global);
 }
@@ -107,7 +79,7 @@ Status RunRestore(const RetrainOptions& options, const GlobalOptions& global) {
 Status RunSave(const RetrainOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.output));
   if (!options.record.empty()) LATHE_RETURN_IF_ERROR(flows::CheckOutputName(options.record));
-  LATHE_ASSIGN_OR_RETURN(const auto data, Data::Open(options.data, global));
+  LATHE_ASSIGN_OR_RETURN(const auto data, RetrainDataSource::Open(options.data, global));
   LATHE_ASSIGN_OR_RETURN(const flows::SavedRetrainModel saved,
                          flows::SaveRetrainModel(options.request, data->get()));
   LATHE_ASSIGN_OR_RETURN(const flows::OutputPaths paths, flows::MakeOutputPaths(options.output));
@@ -144,18 +116,6 @@ CLI::Option* AddCheckpoint(CLI::App& part, RetrainOptions& options) {
   return checkpoint;
 }
 
-void AddSearchN(CLI::App& part, RetrainOptions& options, const std::string& what) {
-  part.add_option_function<int>(
-          "--searchn-version",
-          [&options](int version) {
-            options.request.search_n =
-                version == 1 ? quant::SearchNVersion::kV1 : quant::SearchNVersion::kV2;
-          },
-          what)
-      ->check(CLI::IsMember({1, 2}))
-      ->type_name("VERSION");
-}
-
 void AddRecordAndModel(CLI::App& part, RetrainOptions& options) {
   part.add_option("--record", options.record, "The file that factors will be written to; emptied")
       ->required()
@@ -175,7 +135,7 @@ void AddCreate(CLI::App& command, GlobalOptions& global) {
       "Example: lathe retrain create net.onnx --config config.json --record record.txt -o "
       "retrain.onnx");
   AddRecordAndModel(*create, *options);
-  AddSearchN(*create, *options, "Put searchN layers behind the layers");
+  AddSearchNOption(*create, options->request.search_n, "Put searchN layers behind the layers");
   AddDataArguments(*create, options->data);
   create->callback([options, &global] {
     global.run = [options, &global] { return RunCreate(*options, global); };
@@ -191,8 +151,8 @@ void AddRestore(CLI::App& command, GlobalOptions& global) {
       "--record record.txt -o retrain.onnx");
   AddCheckpoint(*restore, *options)->required();
   AddRecordAndModel(*restore, *options);
-  AddSearchN(*restore, *options,
-             "Put searchN layers behind the layers (default: as in the retrain model)");
+  AddSearchNOption(*restore, options->request.search_n,
+                   "Put searchN layers behind the layers (default: as in the retrain model)");
   restore->callback([options, &global] {
     global.run = [options, &global] { return RunRestore(*options, global); };
   });
@@ -215,8 +175,9 @@ void AddSave(CLI::App& command, GlobalOptions& global) {
                    "Folder and beginning of the names of the results")
       ->required()
       ->type_name("PREFIX");
-  AddSearchN(*save, *options,
-             "Search the shift N of each layer on the data (default: as in the retrain model)");
+  AddSearchNOption(
+      *save, options->request.search_n,
+      "Search the shift N of each layer on the data (default: as in the retrain model)");
   AddDataArguments(*save, options->data);
   save->callback([options, &global] {
     global.run = [options, &global] { return RunSave(*options, global); };
