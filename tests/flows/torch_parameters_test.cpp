@@ -1,6 +1,9 @@
 #include "lathe/flows/torch_parameters.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "lathe/tests/passes/graph_builder.h"
 
 namespace lathe::flows {
 namespace {
@@ -14,6 +17,27 @@ TEST(ModulePath, NamesOfTheExporterBecomePathsOfModules) {
   // "down" is no parent of "downs.0".
   EXPECT_EQ(ModulePath("/down/downs.0/Conv_1"), "down.downs.0");
   EXPECT_EQ(ModulePath("/MatMul"), "");
+}
+
+// As PyTorch stores equal values once.
+TEST(FindTorchParameters, LookThroughIdentity) {
+  passes::GraphBuilder net;
+  ir::Value* shared = net.Init("norm.bias", {2});
+  ir::Value* gamma = net.Init("norm.weight", {2});
+  ir::Value* mean = net.Op("Identity", "same", {shared});
+  ir::Value* variance = net.Op("Identity", "same_too", {gamma});
+  ir::Value* norm =
+      net.Op("BatchNormalization", "norm", {net.Input("x"), gamma, shared, mean, variance});
+  net.Output(net.Op("Mul", "scaled", {norm, net.Op("Identity", "copy", {shared})}));
+  const auto found = FindTorchParameters(net.model(), {});
+  ASSERT_TRUE(found.ok()) << FormatError(found.status());
+  std::vector<std::string> keys;
+  for (const TorchParameter& parameter : *found) {
+    EXPECT_FALSE(parameter.node->Is("Identity"));
+    keys.push_back(parameter.keys.front().name);
+  }
+  EXPECT_THAT(keys, testing::ElementsAre("norm.weight", "norm.bias", "norm.running_mean",
+                                         "norm.running_var", "copy"));
 }
 
 }  // namespace
