@@ -252,21 +252,20 @@ class RealTorch(ConvertTest):
         if python is None:
             self.skipTest("!!! SKIPPED: no Python with torch (set LATHE_TORCH_PYTHON): its own exporter is NOT tested")
         export = pathlib.Path(__file__).with_name("export_qat_net.py")
-        for backend in ("fbgemm", "qnnpack"):
-            for options in ([], ["--fused"]):
-                with self.subTest(backend=backend, options=options):
-                    subprocess.run([python, export, "qdq.onnx", backend, *options], cwd=self.folder, check=True, capture_output=True)
-                    feeds = {"x": random(16, 3, 27, 27, seed=1)}
-                    if options:
-                        # ONNX Runtime cannot load these optimised. Of the others its optimised run reaches 38 dB, with biases
-                        # rounded to 32 bits as ours.
-                        summary, want = self.convert(), self.ort("qdq.onnx", feeds)
-                        for got in (self.deploy(feeds), self.ort("out/net_fake_quant_model.onnx", feeds)):
-                            self.close(got, want, 35)
-                            np.testing.assert_array_equal(got[0].argmax(axis=1), want[0].argmax(axis=1))
-                    else:
-                        summary = self.near(4, feeds)
-                    self.assertEqual((summary["integer_layers"], summary["float_layers"], summary["kept"]), (4, [], []))
+        for backend, options in (("fbgemm", []), ("qnnpack", ["--fused"])):
+            with self.subTest(backend=backend):
+                subprocess.run([python, export, "qdq.onnx", backend, *options], cwd=self.folder, check=True, capture_output=True)
+                feeds = {"x": random(16, 3, 27, 27, seed=1)}
+                if options:
+                    # ONNX Runtime cannot load these optimised. Of the others its optimised run reaches 38 dB, with biases
+                    # rounded to 32 bits as ours.
+                    summary, want = self.convert(), self.ort("qdq.onnx", feeds)
+                    for got in (self.deploy(feeds), self.ort("out/net_fake_quant_model.onnx", feeds)):
+                        self.close(got, want, 35)
+                        np.testing.assert_array_equal(got[0].argmax(axis=1), want[0].argmax(axis=1))
+                else:
+                    summary = self.near(4, feeds)
+                self.assertEqual((summary["integer_layers"], summary["float_layers"], summary["kept"]), (4, [], []))
 
 
 if __name__ == "__main__":
