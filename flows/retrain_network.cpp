@@ -78,17 +78,20 @@ void PartParameters(RetrainNetwork& network) {
   for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
     ir::Value* value = parameter->node->input(parameter->input);
     const ir::Tensor tensor = value->ConstantTensor();
-    const bool is_own = value->Resolve() == value && value->has_one_use();
-    if (is_own || tensor.rank() == 0) continue;
+    const ir::Node* producer = value->producer();
+    const bool is_copy = producer != nullptr && producer->Is("Identity");
+    if ((value->has_one_use() && !is_copy) || tensor.rank() == 0) continue;
     const ParameterKey& key = parameter->keys.front();
     if (key.layout != ParameterLayout::kSame) {
       passes::SetConstantInput(rewriter, *parameter->node, parameter->input, tensor);
       continue;
     }
     // By its key a checkpoint of either file is understood.
+    const bool takes_name = is_copy && value->has_one_use() && value->name_text() == key.name;
     ir::Value& own = passes::MakeConstant(rewriter, *parameter->node, key.name, tensor);
     rewriter.ReplaceUse(parameter->node->inputs()[parameter->input], &own);
     passes::EraseIfUnused(rewriter, *value);
+    if (takes_name) rewriter.Rename(own, network.model->Intern(key.name));
   }
 }
 

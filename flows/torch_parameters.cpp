@@ -89,18 +89,30 @@ class Finder {
   // What no node above claims goes by the names of its initializers.
   void AddByName(const ir::Graph& graph) {
     for (ir::Value* value : graph.initializers()) {
-      if (!FloatConstant(value)) continue;
-      for (const ir::Use& use : value->uses()) {
-        if (use.user()->is_return() || use.index() >= use.user()->num_inputs()) continue;
-        if (claimed_.contains(&use)) continue;
-        AddOperand(*use.user(), use.index()).optional = true;
-      }
+      if (FloatConstant(value)) AddUses(*value);
     }
   }
 
   std::vector<TorchParameter> Take() && { return std::move(found_); }
 
  private:
+  // Through Identity, with which exporters hand on a value that they store once.
+  void AddUses(const ir::Value& value) {
+    std::vector<const ir::Value*> values = {&value};
+    while (!values.empty()) {
+      const ir::Value* next = values.back();
+      values.pop_back();
+      for (const ir::Use& use : next->uses()) {
+        if (use.user()->is_return() || use.index() >= use.user()->num_inputs()) continue;
+        if (use.user()->Is("Identity")) {
+          values.push_back(use.user()->output());
+        } else if (!claimed_.contains(&use)) {
+          AddOperand(*use.user(), use.index()).optional = true;
+        }
+      }
+    }
+  }
+
   std::string PathOf(const ir::Node& node) const {
     if (trained_.contains(&node)) {
       return node.display_name() + ".quant_module.replaced_module";

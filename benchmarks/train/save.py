@@ -25,10 +25,10 @@ def make(work):
     from resnet import ResNet
 
     import lathe.amct_pytorch as amct
-    from lathe.amct_pytorch._export import export
+    import lathe.torch
 
     net, data = ResNet().eval(), torch.randn(1, 3, 64, 64)
-    export(net, (data,)).save(work / "net.onnx")
+    lathe.torch.to_onnx(net, data, work / "net.onnx")
     config = str(work / "config.json")
     amct.create_quant_retrain_config(config, net, data)
     trained = amct.create_quant_retrain_model(config, net, str(work / "record.txt"), data)

@@ -1,4 +1,4 @@
-"""lathe.torch.from_onnx: what a module computes, what is trained, and the way back through the driver.
+"""lathe.torch: what a module from an ONNX file computes, what is trained, and the way back through the driver.
 
     python from_onnx_test.py LATHE SOURCE_FOLDER WORK_FOLDER        needs torch; PYTHONPATH names the package's folder
 """
@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 import lathe
+import lathe.amct_pytorch as amct
 import lathe.torch
 
 LATHE, SOURCE, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]).resolve()
@@ -179,6 +180,41 @@ class Refusals(Case):
     def test_file(self):
         with self.assertRaisesRegex(lathe.Error, "^no.onnx: "):
             lathe.torch.from_onnx("no.onnx")
+
+
+class ToOnnx(Case):
+    def test_driver_saves_what_a_module_learned(self):
+        net, data = Net(), picture(4, 3, 8, 8)
+        lathe.torch.to_onnx(net, data, "net.onnx", ["image"], ["logits"], {"image": {0: "n"}})
+        self.assertEqual([each.name for each in lathe.load("net.onnx").nodes if each.op in ("Conv", "Gemm", "BatchNormalization")],
+                         ["conv1", "conv2", "norm", "fc"])  # fmt: skip
+        amct.create_quant_retrain_config("config.json", net, data)
+        model = amct.create_quant_retrain_model("config.json", net, "record.txt", data).train()
+        model(data).square().mean().backward()
+        model.eval()(data)
+        torch.save({"state_dict": model.state_dict()}, "trained.pth")
+        amct.save_quant_retrain_model("config.json", model, "record.txt", "python", data, ["image"], ["logits"],
+                                      {"image": {0: "n"}})  # fmt: skip
+        save = ["retrain", "save", "net.onnx", "--config", "config.json", "--checkpoint", "trained.pth", "--state-dict-name",
+                "state_dict"]  # fmt: skip
+        driver(*save, "-o", "driver")
+        self.assertEqual(pathlib.Path("driver_record.txt").read_bytes(), pathlib.Path("record.txt").read_bytes())
+        for name in ("deploy", "fake_quant"):
+            got, want = (lathe.run(f"{each}_{name}_model.onnx", data.numpy())["logits"] for each in ("driver", "python"))
+            self.assertTrue((got == want).all(), name)
+        np.save("batch.npy", data.numpy())
+        driver(*save, "-o", "shifted", "--searchn-version", "2", "-d", "batch.npy")
+        self.assertEqual(len(lathe.Record.load("shifted_record.txt")["conv1"].shift_bit), 8)
+
+    def test_types(self):
+        for text, arguments in (
+            ("to_onnx: model must be Module, not str", ("net", picture(1), "net.onnx")),
+            ("to_onnx: path must be str or PathLike, not int", (Net(), picture(1), 1)),
+            ("to_onnx: input_data must be Tensor or tuple, not list", (Net(), [picture(1)], "net.onnx")),
+        ):
+            with self.assertRaises(TypeError) as caught:
+                lathe.torch.to_onnx(*arguments)
+            self.assertEqual(str(caught.exception), text)
 
 
 class Training(Case):

@@ -14,7 +14,7 @@ from torch import nn
 import lathe
 import lathe.amct_pytorch as amct
 from lathe.amct_pytorch import _fake_quant
-from retrain_case import Case, Net, Shared, batches, train
+from retrain_case import Case, Shared, batches, train
 
 
 class Numbers(unittest.TestCase):
