@@ -2,7 +2,7 @@
 
     python run.py [--bin build/bin] [--models ../shared/models] [--rounds 5] [--only NAME...]
 
-Parameters, multiply-adds, size of the file and the time of one float inference (ONNX Runtime, two threads, the shortest
+Parameters, multiply-adds, size of the file and the time of one float inference (ONNX Runtime, one thread, the shortest
 of the rounds, interleaved) before and after. The networks are not trained: only their size counts.
 """
 import argparse
@@ -60,7 +60,7 @@ def parameters(model):
 class Runner:
     def __init__(self, path):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
+        options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         random = np.random.default_rng(0)
         self.feeds = {
@@ -103,12 +103,15 @@ def main():
                 continue
             copied = folder / "copied.onnx"
             copy = min(checked([lathe, "opt", path, "-o", copied, "--passes", ""]) for _ in range(3))
-            rows = [("", copied, None)]
+            # With constants frozen and folded, as pruning leaves them too.
+            prepared = folder / "prepared.onnx"
+            checked([lathe, "opt", path, "-o", prepared, "--passes", "prepare"])
+            rows = [("", prepared, None)]
             for ratio in RATIOS:
                 cfg, pruned = folder / "prune.cfg", folder / f"pruned{ratio}.onnx"
                 cfg.write_text(
                     "prune_config { filter_pruner { balanced_l2_norm_filter_prune "
-                    f"{{ prune_ratio: {ratio} ascend_optimized: false }} }} }}"
+                    f"{{ prune_ratio: {ratio} ascend_optimized: true }} }} }}"
                 )
                 command = [lathe, "prune", "create", path, "--cfg", cfg, "--record", folder / "r.txt", "-o", pruned]
                 create = min(checked([*command, "--reach", "full"]) for _ in range(3))

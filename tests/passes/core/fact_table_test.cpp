@@ -21,12 +21,12 @@ TEST(Facts, EveryConstantHasAnEntry) {
   for (const std::string_view name :
        {facts::kShapesInferred, facts::kConvBnFused, facts::kWeightsFolded,
         facts::kQuantPointsMarked, facts::kCalibrated, facts::kSearchNInserted,
-        facts::kSparsityApplied, facts::kWeightsRounded, facts::kAscendLowered,
-        facts::kFakeQuantLowered}) {
+        facts::kChannelsPruned, facts::kSparsityApplied, facts::kWeightsRounded,
+        facts::kAscendLowered, facts::kFakeQuantLowered}) {
     ASSERT_NE(FindFact(name), nullptr) << name;
     EXPECT_FALSE(FindFact(name)->help.empty());
   }
-  EXPECT_EQ(AllFacts().size(), 10u);
+  EXPECT_EQ(AllFacts().size(), 11u);
   EXPECT_EQ(FindFact("no-such-fact"), nullptr);
 }
 
