@@ -7,8 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "lathe/flows/import_model.h"
 #include "lathe/flows/load_model.h"
-#include "lathe/frontends/onnx/import.h"
 #include "lathe/passes/core/find_node.h"
 #include "lathe/passes/core/pass_manager.h"
 #include "lathe/passes/pipelines/all_passes.h"
@@ -77,8 +77,7 @@ StatusOr<QuantVerdict> ExplainFloat(const ExplainOptions& options, const ir::Nod
 }
 
 StatusOr<Answer> FindAnswer(const ExplainOptions& options) {
-  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model,
-                         frontends::ImportOnnx(options.model));
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, flows::ImportModel(options.model));
   StatusOr<ir::Node*> found = passes::FindNode(*model, options.node);
   if (!found.ok()) return WithContext(found.status(), ErrorContext::kFile, options.model);
   ir::Node& node = **found;

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "lathe/backends/data/npy_writer.h"
+#include "lathe/flows/import_model.h"
 #include "lathe/frontends/data/npy.h"
-#include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/input_spec.h"
 #include "lathe/runtime/engine.h"
 #include "lathe/support/atomic_file.h"
@@ -70,8 +70,7 @@ std::string FileName(std::string_view output) {
 }
 
 Status Run(const RunOptions& options, const GlobalOptions& global) {
-  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model,
-                         frontends::ImportOnnx(options.model));
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, flows::ImportModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::InputSpec> specs,
                          ir::InputSpecs(model->graph(), global.shapes));
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, ReadInputs(options.inputs, specs));
