@@ -148,7 +148,8 @@ void AddExplainCommand(CLI::App& app, GlobalOptions& global) {
       "explain", "Say why a node is or would be quantised or stays float, and what rewrites it");
   command->footer("Example: lathe explain net.onnx conv1 --skip-layer fc");
   const auto options = std::make_shared<ExplainOptions>();
-  command->add_option("MODEL", options->model, "The ONNX model, float or quantised")->required();
+  command->add_option("MODEL", options->model, "The ONNX model, float or quantised, or a Caffe net")
+      ->required();
   command->add_option("NODE", options->node, "A node, or a value that a node computes")->required();
   CLI::Option* json =
       command->add_option("--config", options->config.json_path, "Configuration (JSON)")

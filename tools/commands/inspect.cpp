@@ -175,7 +175,10 @@ void AddInspectCommand(CLI::App& app, GlobalOptions& global) {
       "inspect",
       "Show inputs, outputs, operators and parameters of a model, or a checkpoint's tensors");
   const auto path = std::make_shared<std::string>();
-  command->add_option("MODEL", *path, "The ONNX model, or a checkpoint (.pth, safetensors, .npz)")
+  command
+      ->add_option("MODEL", *path,
+                   "The ONNX model, a Caffe net (NET.prototxt,WEIGHTS.caffemodel), or a checkpoint "
+                   "(.pth, safetensors, .npz)")
       ->required();
   command->callback(
       [path, &global] { global.run = [path, &global] { return Run(*path, global); }; });

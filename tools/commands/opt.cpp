@@ -204,7 +204,8 @@ void AddOptCommand(CLI::App& app, GlobalOptions& global) {
       "'lathe passes' lists passes, named pipelines and the words that group them. With -v, what\n"
       "each pass did or refused to do is printed. docs/pipelines.md says more.");
   const auto options = std::make_shared<OptOptions>();
-  command->add_option("MODEL", options->model, "The ONNX model");
+  command->add_option("MODEL", options->model,
+                      "The ONNX model, or a Caffe net: NET.prototxt,WEIGHTS.caffemodel");
   command->add_option("-o,--output", options->output, "Where to write the result")
       ->type_name("OUT");
   CLI::Option* passes =

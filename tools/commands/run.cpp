@@ -116,7 +116,10 @@ void AddRunCommand(CLI::App& app, GlobalOptions& global) {
       "Outputs are written as DIR/NAME.npy, '/' in a name as '_':\n"
       "  lathe run net.onnx -i image=x.npy -o out");
   const auto options = std::make_shared<RunOptions>();
-  command->add_option("MODEL", options->model, "The ONNX model")->required();
+  command
+      ->add_option("MODEL", options->model,
+                   "The ONNX model, or a Caffe net: NET.prototxt,WEIGHTS.caffemodel")
+      ->required();
   command->add_option("-i,--input", options->inputs, "NAME=FILE.npy, once an input")
       ->type_name("INPUT");
   command->add_option("-o,--output", options->folder, "Folder for the outputs")
