@@ -48,6 +48,11 @@ int64_t CountOf(const Dims& dims, size_t begin, size_t end) {
   return count;
 }
 
+bool CanBeEqual(const Dims& a, const Dims& b) {
+  return std::ranges::equal(
+      a, b, [](int64_t x, int64_t y) { return x == y || x == kFree || y == kFree; });
+}
+
 LayerBuilder::LayerBuilder(ir::Rewriter& rewriter, WeightSource& weights,
                            const proto::LayerParameter& param, ir::Name node_name,
                            std::vector<Blob> bottoms, const std::vector<ir::Name>& tops)

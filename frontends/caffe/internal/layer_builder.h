@@ -32,6 +32,8 @@ std::string DimsText(const Dims& dims);
 // The product of the extents from `begin` to `end`; kFree when one of them is. The blob was checked
 // (LayerBuilder::Finish), so it cannot overflow.
 int64_t CountOf(const Dims& dims, size_t begin, size_t end);
+// Equal, or one depends on the batch where the other does not: they are equal for some batch.
+bool CanBeEqual(const Dims& a, const Dims& b);
 
 // An operator of ONNX.
 struct Op {
@@ -44,9 +46,10 @@ struct Op {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
-  // The blob as a constant of the graph in the shape `dims`.
+  // The blob, of the shape `dims`, as a constant of the graph in the shape `as`.
   virtual StatusOr<ir::Value*> Constant(const proto::LayerParameter& layer, size_t blob,
-                                        const Dims& dims, std::string_view part) = 0;
+                                        const Dims& dims, std::string_view part,
+                                        const Dims& as) = 0;
   // The blob's values.
   virtual StatusOr<ir::Tensor> Tensor(const proto::LayerParameter& layer, size_t blob,
                                       const Dims& dims) = 0;
@@ -91,7 +94,11 @@ class LayerBuilder {
 
   // Weights: as WeightSource.
   StatusOr<ir::Value*> Weight(size_t blob, const Dims& dims, std::string_view part) const {
-    return weights_.Constant(param_, blob, dims, part);
+    return weights_.Constant(param_, blob, dims, part, dims);
+  }
+  StatusOr<ir::Value*> Weight(size_t blob, const Dims& dims, std::string_view part,
+                              const Dims& as) const {
+    return weights_.Constant(param_, blob, dims, part, as);
   }
   StatusOr<ir::Tensor> WeightTensor(size_t blob, const Dims& dims) const {
     return weights_.Tensor(param_, blob, dims);

@@ -73,6 +73,7 @@ class Linker {
       linked_.outputs.push_back({blob.wire, name});
     }
     NameWires();
+    NameOutputs();
     return std::move(linked_);
   }
 
@@ -133,6 +134,8 @@ class Linker {
       used.insert(wire.blob);
     }
     absl::flat_hash_map<std::string_view, size_t> seen;
+    // The last number behind a name that was taken.
+    absl::flat_hash_map<std::string, size_t> numbers;
     for (Wire& wire : linked_.wires) {
       const std::vector<Wire*>& all = versions.at(wire.blob);
       const size_t at = seen[wire.blob]++;
@@ -146,7 +149,20 @@ class Linker {
       }
       wire.name = fed ? wire.blob + "_after_" + layer_of(at).name()
                       : wire.blob + "_before_" + layer_of(at + 1).name();
-      while (!used.insert(wire.name).second) wire.name += "_";
+      const std::string wish = wire.name;
+      size_t& number = numbers[wish];
+      while (!used.insert(wire.name).second) wire.name = fmt::format("{}_{}", wish, ++number);
+    }
+  }
+
+  // An output has its blob's name unless that is another value's: an input keeps its name.
+  void NameOutputs() {
+    absl::flat_hash_map<std::string_view, size_t> wires;
+    for (size_t i = 0; i < linked_.wires.size(); ++i) wires.emplace(linked_.wires[i].name, i);
+    for (LinkedNet::Output& output : linked_.outputs) {
+      const auto found = wires.find(output.name);
+      if (found == wires.end() || found->second == output.wire) continue;
+      output.name = linked_.wires[output.wire].name;
     }
   }
 

@@ -37,9 +37,9 @@ StatusOr<ir::Tensor> Weights::Find(const proto::LayerParameter& layer, size_t bl
   }
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor>* blobs, BlobsOf(layer.name()));
   if (blobs->empty()) {
-    Status status = WithContext(InvalidInput("has no weights in {}", model_.path()),
-                                ErrorContext::kHint, DidYouMean(layer.name(), model_.Names()));
-    return status;
+    Status status = InvalidInput("has no weights in {}", model_.path());
+    const std::string near = DidYouMean(layer.name(), model_.Names());
+    return near.empty() ? status : WithContext(std::move(status), ErrorContext::kHint, near);
   }
   if (blob >= blobs->size()) {
     return InvalidInput("needs blob {} and has {} in {}", blob, blobs->size(), model_.path());
@@ -67,8 +67,9 @@ StatusOr<ir::Tensor> Weights::Tensor(const proto::LayerParameter& layer, size_t 
 }
 
 StatusOr<ir::Value*> Weights::Constant(const proto::LayerParameter& layer, size_t blob,
-                                       const Dims& dims, std::string_view part) {
-  LATHE_ASSIGN_OR_RETURN(ir::Tensor tensor, Tensor(layer, blob, dims));
+                                       const Dims& dims, std::string_view part, const Dims& as) {
+  LATHE_ASSIGN_OR_RETURN(const ir::Tensor stored, Tensor(layer, blob, dims));
+  ir::Tensor tensor = stored.WithDims(as);
   const std::string shared = SharedName(layer, blob);
   if (const auto found = shared_constants_.find(shared); found != shared_constants_.end()) {
     // In another shape it is a value of its own, with the same data.

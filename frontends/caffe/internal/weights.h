@@ -17,7 +17,7 @@ class Weights : public WeightSource {
   Weights(const CaffeModel& model, ir::Rewriter& rewriter) : model_(model), rewriter_(rewriter) {}
 
   StatusOr<ir::Value*> Constant(const proto::LayerParameter& layer, size_t blob, const Dims& dims,
-                                std::string_view part) override;
+                                std::string_view part, const Dims& as) override;
   StatusOr<ir::Tensor> Tensor(const proto::LayerParameter& layer, size_t blob,
                               const Dims& dims) override;
   Status CheckCount(const proto::LayerParameter& layer, size_t count) override;

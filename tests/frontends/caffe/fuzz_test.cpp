@@ -76,14 +76,14 @@ std::string SeedWeights() {
   add("conv", {{4, 2, 3, 3}, {4}});
   add("bn", {{4}, {4}, {1}});
   add("scale", {{4}, {4}});
-  add("ip", {{3, 16}, {3}});
+  add("ip", {{3, 36}, {3}});
   add("lstm", {{8, 3}, {8}, {8, 2}});
   return net.SerializeAsString();
 }
 
 class FuzzCaffe : public testing::Test {
  protected:
-  static constexpr int kIterations = 3000;
+  static constexpr int kIterations = 2000;
 
   void Try(const std::string& net, const std::string& weights) {
     files_.Write(net, weights);

@@ -28,8 +28,7 @@ TEST(HostileCaffe, FilesThatAreNone) {
             "NET: the net has no layers that compute anything");
   EXPECT_EQ(FileError(kNet, ""), "WEIGHTS: not a caffemodel, or damaged: no layers");
   EXPECT_EQ(FileError(kNet, "<html>"),
-            "WEIGHTS: not a caffemodel, or damaged: field 7 has wire type 4, which ONNX does not "
-            "use");
+            "WEIGHTS: not a caffemodel, or damaged: field 7 has wire type 4, which is not in use");
   EXPECT_EQ(FileError(kNet, "\x89HDF\r\n"),
             "WEIGHTS: weights in HDF5 are not read (save them as a caffemodel)");
   EXPECT_EQ(FileError(CaffeModelOf(kWeights) + std::string(1, '\0'), CaffeModelOf(kWeights)),
@@ -38,8 +37,9 @@ TEST(HostileCaffe, FilesThatAreNone) {
 }
 
 TEST(HostileCaffe, TextThatIsNoNet) {
-  EXPECT_EQ(FileError("layer { name: 'a' typ: 'ReLU' }", ""),
-            "NET: line 1, column 19: LayerParameter has no field 'typ' (did you mean 'type'?)");
+  EXPECT_EQ(
+      FileError("layer { name: 'a' typ: 'ReLU' }", ""),
+      "NET: line 1, column 19: LayerParameter has no field 'typ' (did you mean 'type' or 'top'?)");
   EXPECT_EQ(FileError("layer {\n name: 'a'\n", ""),
             "NET: line 3, column 1: Expected identifier, got: ");
   std::string deep;
@@ -49,10 +49,12 @@ TEST(HostileCaffe, TextThatIsNoNet) {
 
 TEST(HostileCaffe, Links) {
   const auto error = [](const std::string& layers) {
-    return FileError("input: 'x' input_shape { dim: 1 }\n" + layers, CaffeModelOf(kWeights));
+    return FileError(
+        "input: 'x' input: 'blob1' input_shape { dim: 1 } input_shape { dim: 1 }\n" + layers,
+        CaffeModelOf(kWeights));
   };
-  EXPECT_EQ(error("layer { name: 'a' type: 'ReLU' bottom: 'xx' top: 'y' }"),
-            "NET: line 2, layer 'a': bottom 'xx' is made by no layer (did you mean 'x'?)");
+  EXPECT_EQ(error("layer { name: 'a' type: 'ReLU' bottom: 'blob2' top: 'y' }"),
+            "NET: line 2, layer 'a': bottom 'blob2' is made by no layer (did you mean 'blob1'?)");
   EXPECT_EQ(error("layer { name: 'a' type: 'ReLU' bottom: 'b' top: 'a' }\n"
                   "layer { name: 'b' type: 'ReLU' bottom: 'a' top: 'b' }"),
             "NET: line 2, layer 'a': bottom 'b' is made later only, by line 3, layer 'b'");

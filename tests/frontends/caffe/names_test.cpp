@@ -46,6 +46,13 @@ TEST(CaffeNames, AnInputKeepsItsName) {
             "s = Sigmoid(data_after_r) -> y");
 }
 
+TEST(CaffeNames, AnOutputThatWasAnInputHasAnotherName) {
+  const auto model = ImportNet(Net("layer { name: 'r' type: 'ReLU' bottom: 'data' top: 'data' }"));
+  ASSERT_TRUE(model.ok()) << FormatError(model.status());
+  EXPECT_EQ(Nodes(**model), "r = Relu(data) -> data_after_r");
+  EXPECT_THAT(Outputs(**model), ElementsAre("data_after_r"));
+}
+
 TEST(CaffeNames, PartsOfALayerStandUnderIt) {
   const auto model = ImportNet(
       Net("layer { name: 'ip' type: 'Power' bottom: 'data' top: 'y' power_param { power: 2 scale: "

@@ -6,6 +6,7 @@ first of this Python, python3 and /usr/bin/python3 that can import cv2.
 import functools
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -94,7 +95,10 @@ for folder in map(pathlib.Path, sys.argv[1:]):
     feeds = np.load(folder / "feeds.npz")
     for name in feeds.files:
         net.setInput(feeds[name], name)
-    wanted = (folder / "outputs.txt").read_text().split()
+    # It knows some layers by their own names, others by their tops'.
+    known = set(net.getLayerNames())
+    pairs = [each.split(":") for each in (folder / "outputs.txt").read_text().split()]
+    wanted = [layer if layer in known else top for layer, top in pairs]
     np.savez(folder / "opencv.npz", **dict(zip(wanted, net.forward(wanted))))
 """
 
@@ -103,11 +107,14 @@ def run_opencv(folder, feeds, outputs):
     """The outputs of the net in `folder` by name, as OpenCV computes them."""
     folder = pathlib.Path(folder)
     np.savez(folder / "feeds.npz", **feeds)
-    (folder / "outputs.txt").write_text(" ".join(outputs))
+    # The layers that make them, which `layer` writes in one line each.
+    made = dict(re.findall(r'name: "(\w+)".* top: "(\w+)"', (folder / "net.prototxt").read_text()))
+    layers = {top: name for name, top in made.items()}
+    (folder / "outputs.txt").write_text(" ".join(f"{layers.get(each, each)}:{each}" for each in outputs))
     done = subprocess.run([opencv_python(), "-c", OPENCV, str(folder)], capture_output=True, text=True)
     if done.returncode != 0:
         raise AssertionError(f"OpenCV: {done.stderr}")
-    return dict(np.load(folder / "opencv.npz"))
+    return dict(zip(outputs, np.load(folder / "opencv.npz").values()))
 
 
 def decibels(want, got):

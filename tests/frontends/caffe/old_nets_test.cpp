@@ -70,7 +70,7 @@ TEST(OldCaffeNets, WhatCannotBe) {
   const std::string one = "layers { name: 'r' type: RELU bottom: 'x' top: 'y' }";
   EXPECT_EQ(ImportError(kInput + one + "\nlayer { name: 's' type: 'ReLU' bottom: 'y' top: 'z' }"),
             "NET: line 1: the net has both 'layer' and 'layers'");
-  EXPECT_EQ(ImportError("input: 'x' input_dim: 1 input_dim: 3" + one),
+  EXPECT_EQ(ImportError("input: 'x' input_dim: 1 input_dim: 3 " + one),
             "NET: line 1, layer 'x': the net has 1 inputs and 2 input_dim fields, four an input "
             "are needed");
   EXPECT_EQ(ImportError("input: 'x' input: 'z' input_shape { dim: 1 }\n" + one),

@@ -62,7 +62,7 @@ TEST(CaffeRefusals, NegativeKernels) {
   EXPECT_EQ(ImportError("input: 'x' input_shape { dim: 1 dim: 1 dim: 5 dim: 5 }\n"
                         "layer { name: 'c' type: 'Convolution' bottom: 'x' top: 'y'\n"
                         "  convolution_param { num_output: 1 kernel_size: -3 } }"),
-            "NET: line 3, column 53: Expected integer, got: -");
+            "NET: line 3, column 50: Expected integer, got: -");
 }
 
 TEST(CaffeRefusals, Pooling) {

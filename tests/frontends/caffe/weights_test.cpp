@@ -120,7 +120,7 @@ TEST(CaffeWeights, ShapesMustFit) {
   EXPECT_EQ(ImportError(Net(), Blobs("one",
                                      "blobs { shape { dim: -2 dim: -2 } data: [1, 2, 3, 4] "
                                      "}")),
-            "WEIGHTS: line 2, layer 'one': layer 'one', blob 0: the extent -2 is negative");
+            "WEIGHTS: line 2, layer 'one': layer 'one', blob 0: extent -2 is negative");
 }
 
 TEST(CaffeWeights, IntegersAreOfAQuantisedNet) {

@@ -39,21 +39,19 @@ Status Relu(LayerBuilder& builder) {
 Status PRelu(LayerBuilder& builder) {
   LATHE_RETURN_IF_ERROR(builder.CheckCounts(1));
   LATHE_RETURN_IF_ERROR(builder.CheckWeights(1));
+  Dims stored = {1};
   Dims dims = {1};
   if (!builder.param().prelu_param().channel_shared()) {
     if (builder.rank() < 2) {
       return InvalidInput("bottom {} has no channels", DimsText(builder.dims()));
     }
     LATHE_RETURN_IF_ERROR(builder.RequireKnown(0, 1));
-    // The channels, and ones for the axes behind.
+    // Ones for the axes behind the channels.
+    stored = {builder.dims()[1]};
     dims.assign(static_cast<size_t>(builder.rank() - 1), 1);
-    dims[0] = builder.dims()[1];
-    // Blobs have the channels alone.
-    LATHE_ASSIGN_OR_RETURN(const ir::Tensor slope, builder.WeightTensor(0, {dims[0]}));
-    return builder.Finish({"PRelu", {builder.x(), builder.Constant("slope", slope.WithDims(dims))}},
-                          builder.dims());
+    dims[0] = stored[0];
   }
-  LATHE_ASSIGN_OR_RETURN(ir::Value * slope, builder.Weight(0, dims, "slope"));
+  LATHE_ASSIGN_OR_RETURN(ir::Value * slope, builder.Weight(0, stored, "slope", dims));
   return builder.Finish({"PRelu", {builder.x(), slope}}, builder.dims());
 }
 

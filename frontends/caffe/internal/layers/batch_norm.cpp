@@ -63,10 +63,10 @@ Status BatchNormAndScale(LayerBuilder& builder, const proto::LayerParameter& sca
   };
   const Status count = weights.CheckCount(scale, has_bias ? 2 : 1);
   if (!count.ok()) return in_scale(count);
-  const auto gamma = weights.Constant(scale, 0, channels, "scale");
+  const auto gamma = weights.Constant(scale, 0, channels, "scale", channels);
   if (!gamma.ok()) return in_scale(gamma.status());
   if (!has_bias) return Finish(builder, *gamma, Filled(builder, "bias", 0));
-  const auto beta = weights.Constant(scale, 1, channels, "bias");
+  const auto beta = weights.Constant(scale, 1, channels, "bias", channels);
   if (!beta.ok()) return in_scale(beta.status());
   return Finish(builder, *gamma, *beta);
 }

@@ -39,7 +39,7 @@ Status Eltwise(LayerBuilder& builder) {
                         sum ? "" : " that it does not add");
   }
   for (size_t i = 1; i < count; ++i) {
-    if (builder.bottom(i).dims == builder.dims()) continue;
+    if (CanBeEqual(builder.bottom(i).dims, builder.dims())) continue;
     return InvalidInput("bottoms {} and {} have different shapes", DimsText(builder.dims()),
                         DimsText(builder.bottom(i).dims));
   }

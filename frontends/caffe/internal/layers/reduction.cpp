@@ -10,19 +10,24 @@ namespace {
 
 using proto::ReductionParameter;
 
-// ReduceSum takes its axes as an operand in this operator set, the others as an attribute.
+// Sums by ReduceSum, of what the layer sums; its axes are an operand in this operator set, those of
+// ReduceMean an attribute.
 Op Reduce(LayerBuilder& builder, ReductionParameter::ReductionOp operation,
           const std::vector<int64_t>& axes) {
-  Op op{"ReduceSum", {builder.x()}, {{"keepdims", int64_t{0}}}};
-  if (operation == ReductionParameter::SUM) {
-    op.inputs.push_back(builder.Ints("axes", axes));
-    return op;
+  ir::Value* x = builder.x();
+  switch (operation) {
+    case ReductionParameter::MEAN:
+      return {"ReduceMean", {x}, {{"axes", axes}, {"keepdims", int64_t{0}}}};
+    case ReductionParameter::ASUM:
+      x = builder.Add("abs", {"Abs", {x}});
+      break;
+    case ReductionParameter::SUMSQ:
+      x = builder.Add("square", {"Mul", {x, x}});
+      break;
+    case ReductionParameter::SUM:
+      break;
   }
-  op.attributes.emplace_back("axes", axes);
-  if (operation == ReductionParameter::ASUM) op.type = "ReduceL1";
-  if (operation == ReductionParameter::SUMSQ) op.type = "ReduceSumSquare";
-  if (operation == ReductionParameter::MEAN) op.type = "ReduceMean";
-  return op;
+  return {"ReduceSum", {x, builder.Ints("axes", axes)}, {{"keepdims", int64_t{0}}}};
 }
 
 }  // namespace

@@ -64,18 +64,18 @@ StatusOr<Operands> ReadOperands(LayerBuilder& builder, int64_t axis, int64_t num
   Dims dims;
   if (bottoms == 1) {
     LATHE_ASSIGN_OR_RETURN(dims, WeightDims(builder, axis, num_axes));
-    dims = Aligned(std::move(dims), axis, builder.rank());
-    LATHE_ASSIGN_OR_RETURN(operands.first, builder.Weight(0, dims, part));
+    LATHE_ASSIGN_OR_RETURN(operands.first,
+                           builder.Weight(0, dims, part, Aligned(dims, axis, builder.rank())));
   } else {
     LATHE_ASSIGN_OR_RETURN(operands.first, AlignedBottom(builder, axis));
     if (with_bias) {
       const auto count = static_cast<int64_t>(builder.bottom(1).dims.size());
       LATHE_ASSIGN_OR_RETURN(dims, WeightDims(builder, axis, count));
-      dims = Aligned(std::move(dims), axis, builder.rank());
     }
   }
   if (with_bias) {
-    LATHE_ASSIGN_OR_RETURN(operands.bias, builder.Weight(own, dims, "bias"));
+    LATHE_ASSIGN_OR_RETURN(operands.bias,
+                           builder.Weight(own, dims, "bias", Aligned(dims, axis, builder.rank())));
   }
   return operands;
 }
