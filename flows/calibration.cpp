@@ -58,8 +58,9 @@ StatusOr<Observers> TakeObservers(ir::Model& model, const quant::QuantSettings& 
 class Calibration {
  public:
   static StatusOr<Calibration> Compile(const ir::Model& model, Observers& observers,
-                                       eval::Engine& engine, const RunControl& control) {
-    Calibration calibration(observers, control);
+                                       ObserverContext& context, eval::Engine& engine,
+                                       const RunControl& control) {
+    Calibration calibration(observers, context, control);
     eval::CompileOptions options;
     options.threads = control.threads;
     options.input_shapes = control.input_shapes;
@@ -91,13 +92,17 @@ class Calibration {
       if (pass == kMaxPasses) return InternalError("the search for scales did not end");
       LATHE_RETURN_IF_ERROR(
           RunBatches(*graph_, data, num_batches, StageName(begin, end, pass), control_));
-      for (const auto& observer : group) LATHE_RETURN_IF_ERROR(observer->FinishPass());
+      std::vector<Status> statuses(group.size());
+      context_.pool().ParallelFor(group.size(),
+                                  [&](size_t i, int) { statuses[i] = group[i]->FinishPass(); });
+      LATHE_RETURN_IF_ERROR(FirstError(statuses));
     }
   }
 
  private:
-  Calibration(Observers& observers, const RunControl& control)
+  Calibration(Observers& observers, ObserverContext& context, const RunControl& control)
       : observers_(observers),
+        context_(context),
         control_(control),
         looking_(std::make_shared<std::pair<size_t, size_t>>()) {}
 
@@ -110,6 +115,7 @@ class Calibration {
   }
 
   Observers& observers_;
+  ObserverContext& context_;
   const RunControl& control_;
   // Those that look now: first, and behind the last.
   std::shared_ptr<std::pair<size_t, size_t>> looking_;
@@ -161,7 +167,7 @@ Status Calibrate(ir::Model& model, const quant::QuantSettings& settings, eval::E
   LATHE_ASSIGN_OR_RETURN(Observers observers, TakeObservers(model, settings, context));
   if (!observers.empty()) {
     LATHE_ASSIGN_OR_RETURN(Calibration calibration,
-                           Calibration::Compile(model, observers, engine, control));
+                           Calibration::Compile(model, observers, context, engine, control));
     const size_t group =
         std::max<size_t>(std::min(control.observers_per_pass, observers.size()), 1);
     for (size_t begin = 0; begin < observers.size(); begin += group) {

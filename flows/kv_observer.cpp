@@ -14,11 +14,6 @@ constexpr uint64_t kMostKept = uint64_t{1} << 18;
 // Some tens of milliseconds each, shared by all threads.
 constexpr size_t kSearchesAtOnce = 64;
 
-Status FirstError(const std::vector<Status>& statuses) {
-  const auto failed = std::ranges::find_if(statuses, [](const Status& each) { return !each.ok(); });
-  return failed == statuses.end() ? OkStatus() : *failed;
-}
-
 // What observers say of data that cannot be quantised.
 Status InOutput(Status status) {
   if (!absl::IsOutOfRange(status)) return status;
@@ -71,14 +66,7 @@ Status KvObserver::Observe(const eval::TensorView& view) {
 
 Status KvObserver::ObserveTensor(std::span<const float> values) {
   Search& search = searches_.front();
-  if (search.hfmg) return search.hfmg->Observe(values);
-  const size_t pieces = (values.size() + kPiece - 1) / kPiece;
-  std::vector<Status> statuses(pieces);
-  context_.pool().ParallelFor(pieces, [&](size_t i, int thread) {
-    const auto piece = values.subspan(i * kPiece, std::min(kPiece, values.size() - i * kPiece));
-    statuses[i] = search.ifmr->Observe(piece, context_.scratch(thread));
-  });
-  return FirstError(statuses);
+  return search.hfmg ? search.hfmg->Observe(values) : context_.Observe(*search.ifmr, values);
 }
 
 Status KvObserver::ObserveChannels(std::span<const float> values) {

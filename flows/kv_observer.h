@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "lathe/eval/engine.h"
-#include "lathe/flows/layer_observer.h"
+#include "lathe/flows/observer_context.h"
 #include "lathe/flows/run_batches.h"
 #include "lathe/quant/config/kv_config.h"
 #include "lathe/quant/config/record.h"
+#include "lathe/quant/hfmg.h"
 
 namespace lathe::flows {
 

@@ -76,20 +76,7 @@ Status LayerObserver::Observe(const eval::TensorView& view) {
 Status LayerObserver::ObserveFloats(std::span<const float> values) {
   if (values.empty()) return OkStatus();
   if (!ifmr_ && !hfmg_) LATHE_RETURN_IF_ERROR(Create(values.size()));
-  Status status;
-  if (hfmg_) {
-    status = hfmg_->Observe(values);
-  } else {
-    const size_t pieces = (values.size() + kPiece - 1) / kPiece;
-    std::vector<Status> statuses(pieces);
-    context_.pool().ParallelFor(pieces, [&](size_t i, int thread) {
-      const auto piece = values.subspan(i * kPiece, std::min(kPiece, values.size() - i * kPiece));
-      statuses[i] = ifmr_->Observe(piece, context_.scratch(thread));
-    });
-    for (const Status& each : statuses) {
-      if (status.ok()) status = each;
-    }
-  }
+  const Status status = hfmg_ ? hfmg_->Observe(values) : context_.Observe(*ifmr_, values);
   if (absl::IsOutOfRange(status)) {
     MakeUnusable(std::string(status.message()));
     return OkStatus();

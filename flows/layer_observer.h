@@ -8,26 +8,13 @@
 #include <vector>
 
 #include "lathe/eval/engine.h"
+#include "lathe/flows/observer_context.h"
 #include "lathe/quant/activation_range.h"
 #include "lathe/quant/config/quant_settings.h"
 #include "lathe/quant/hfmg.h"
 #include "lathe/quant/ifmr.h"
-#include "lathe/support/thread_pool.h"
 
 namespace lathe::flows {
-
-// What observers of one run share: threads and their working memory.
-class ObserverContext {
- public:
-  explicit ObserverContext(int threads)
-      : pool_(threads), scratch_(static_cast<size_t>(pool_.num_threads())) {}
-  ThreadPool& pool() { return pool_; }
-  quant::IfmrScratch& scratch(int thread) { return scratch_[static_cast<size_t>(thread)]; }
-
- private:
-  ThreadPool pool_;
-  std::vector<quant::IfmrScratch> scratch_;
-};
 
 // How a value is quantised, and under which key of the record.
 struct ObserverSettings {

@@ -6,10 +6,6 @@
 
 namespace lathe::flows {
 
-// Observers hand out their values in pieces of so many: they keep all threads busy and cost little
-// to hand out.
-inline constexpr size_t kPiece = size_t{1} << 16;
-
 inline quant::IfmrOptions IfmrOptionsOf(const quant::IfmrParameters& parameters, int num_bits,
                                         bool asymmetric) {
   return {.num_bits = num_bits,
