@@ -83,7 +83,7 @@ std::string SeedWeights() {
 
 class FuzzCaffe : public testing::Test {
  protected:
-  static constexpr int kIterations = 2000;
+  static constexpr int kIterations = 1000;
 
   void Try(const std::string& net, const std::string& weights) {
     files_.Write(net, weights);
