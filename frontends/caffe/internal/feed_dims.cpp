@@ -35,6 +35,10 @@ StatusOr<Dims> FeedDims(const proto::LayerParameter& layer, int i) {
                        ErrorContext::kHint,
                        "put a layer of type Input, which says the shape, in its place");
   }
+  if (dims.size() > kMostAxes) {
+    return InvalidInput("top {} has {} axes, at most {} are possible", Quoted(layer.top(i)),
+                        dims.size(), kMostAxes);
+  }
   for (const int64_t extent : dims) {
     if (extent < 1 || extent > std::numeric_limits<int32_t>::max()) {
       return InvalidInput("top {} has shape {}", Quoted(layer.top(i)), DimsText(dims));

@@ -15,6 +15,9 @@ std::string CountText(size_t least, size_t most) {
 // Caffe counts values with an int.
 Status CheckDims(const Dims& dims) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  if (dims.size() > kMostAxes) {
+    return InvalidInput("a blob of {} axes, at most {} are possible", dims.size(), kMostAxes);
+  }
   int64_t count = 1;
   for (const int64_t extent : dims) {
     if (extent == kFree) continue;

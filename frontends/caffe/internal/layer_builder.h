@@ -21,6 +21,8 @@ namespace proto = LatheCaffe;
 using Dims = std::vector<int64_t>;
 // An extent that is known only when the net runs: dim 0 of inputs, and what is made of it.
 inline constexpr int64_t kFree = -1;
+// Caffe's limit of a blob's axes.
+inline constexpr size_t kMostAxes = 32;
 
 struct Blob {
   ir::Value* value = nullptr;

@@ -81,6 +81,27 @@ TEST(HostileCaffe, Extents) {
             "NET: line 1, layer 'r': the shape [?,2000000000,2] is of more than 2^31 - 1 values");
 }
 
+TEST(HostileCaffe, ManyAxesAndSizes) {
+  std::string dims;
+  for (int i = 0; i < 33; ++i) dims += "dim: 1 ";
+  EXPECT_EQ(FileError("input: 'x' input_shape { " + dims +
+                          "} layer { name: 'r' type: 'ReLU' bottom: 'x' top: 'y' }",
+                      CaffeModelOf(kWeights)),
+            "NET: line 1, layer 'x': top 'x' has 33 axes, at most 32 are possible");
+  EXPECT_EQ(FileError("input: 'x' input_shape { dim: 1 dim: 2 } layer { name: 'r' type: 'Reshape' "
+                      "bottom: 'x' top: 'y' reshape_param { axis: 1 shape { dim: 2 " +
+                          dims + "} } }",
+                      CaffeModelOf(kWeights)),
+            "NET: line 1, layer 'r': a blob of 35 axes, at most 32 are possible");
+  std::string sizes;
+  for (int i = 0; i < 1001; ++i) sizes += "min_size: 4 ";
+  EXPECT_EQ(FileError("input: 'x' input_shape { dim: 1 dim: 1 dim: 2 dim: 2 } layer { name: 'p' "
+                      "type: 'PriorBox' bottom: 'x' bottom: 'x' top: 'y' prior_box_param { " +
+                          sizes + "} }",
+                      CaffeModelOf(kWeights)),
+            "NET: line 1, layer 'p': has 1001 sizes and 0 aspect ratios, at most 1000 are read");
+}
+
 TEST(HostileCaffe, TruncatedAtEveryByte) {
   const std::string weights = CaffeModelOf(kWeights);
   const std::string net = kNet;

@@ -49,6 +49,11 @@ std::vector<Size> BoxSizes(const PriorBoxParameter& param) {
 
 Status CheckSizes(const PriorBoxParameter& param) {
   constexpr float kLargest = 1e9F;
+  constexpr int kMost = 1000;
+  if (param.min_size_size() > kMost || param.aspect_ratio_size() > kMost) {
+    return Unsupported("has {} sizes and {} aspect ratios, at most {} are read",
+                       param.min_size_size(), param.aspect_ratio_size(), kMost);
+  }
   if (param.min_size_size() == 0) return InvalidInput("has no min_size");
   const int largest = param.max_size_size();
   if (largest != 0 && largest != param.min_size_size()) {
