@@ -1,5 +1,6 @@
 #include "lathe/flows/content_hash.h"
 
+#include "lathe/flows/import_model.h"
 #include "lathe/support/mapped_file.h"
 
 namespace lathe::flows {
@@ -75,9 +76,11 @@ void ContentHash::Add(const SampleHashes& samples) {
 }
 
 Status HashModel(const std::string& path, const ir::Model& model, ContentHash& hash) {
-  LATHE_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
-  LATHE_ASSIGN_OR_RETURN(const auto bytes, file->Range(0, file->size()));
-  hash.Add(bytes);
+  for (const std::string& each : FilesOf(path)) {
+    LATHE_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(each));
+    LATHE_ASSIGN_OR_RETURN(const auto bytes, file->Range(0, file->size()));
+    hash.Add(bytes);
+  }
   for (const ir::Graph* graph : model.AllGraphs()) {
     for (const ir::Value* value : graph->initializers()) {
       if (!value->tensor() || !value->tensor().notes().external) continue;

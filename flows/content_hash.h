@@ -31,7 +31,8 @@ class ContentHash {
   uint64_t value_ = 0xCBF29CE484222325ull;
 };
 
-// The file, and the constants of the model read from it that stand in other files. O(bytes).
+// The file (both of a Caffe net), and the constants of the model read from it that stand in other
+// files. O(bytes).
 Status HashModel(const std::string& path, const ir::Model& model, ContentHash& hash);
 
 // A sample is what the inputs of a batch have at one position of dimension 0, and what they have

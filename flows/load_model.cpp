@@ -1,8 +1,8 @@
 #include "lathe/flows/load_model.h"
 
 #include "lathe/flows/convert_opset.h"
+#include "lathe/flows/import_model.h"
 #include "lathe/flows/run_passes.h"
-#include "lathe/frontends/onnx/import.h"
 #include "lathe/passes/core/model_form.h"
 #include "lathe/passes/pipelines/quantization.h"
 #include "lathe/passes/searchn/search_n_layers.h"
@@ -75,7 +75,7 @@ StatusOr<LoadedModel> Prepare(std::unique_ptr<ir::Model> model, const std::strin
 }  // namespace
 
 StatusOr<std::unique_ptr<ir::Model>> LoadModifiedModel(const std::string& path) {
-  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, ImportModel(path));
   return PrepareModifiedModel(std::move(model), path);
 }
 
@@ -87,7 +87,7 @@ StatusOr<std::unique_ptr<ir::Model>> PrepareModifiedModel(std::unique_ptr<ir::Mo
 }
 
 StatusOr<LoadedModel> LoadFloatModel(const std::string& path) {
-  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, ImportModel(path));
   return PrepareFloatModel(std::move(model), path);
 }
 
@@ -98,7 +98,7 @@ StatusOr<LoadedModel> PrepareFloatModel(std::unique_ptr<ir::Model> model, const 
 
 StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path,
                                               passes::MasksByLayer* masks) {
-  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, ImportModel(path));
   LoadedRetrainModel result;
   if (passes::RecognizeForm(*model).form == passes::ModelForm::kRetrain) {
     // Before weights that are computed are folded: they are behind quantisers here.
@@ -120,7 +120,7 @@ StatusOr<LoadedRetrainModel> LoadRetrainModel(const std::string& path,
 }
 
 StatusOr<LoadedQdqModel> LoadQdqModel(const std::string& path) {
-  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  LATHE_ASSIGN_OR_RETURN(std::unique_ptr<ir::Model> model, ImportModel(path));
   const passes::RecognizedForm form = passes::RecognizeForm(*model);
   if (form.form != passes::ModelForm::kQdq) {
     if (form.form != passes::ModelForm::kFloat) LATHE_RETURN_IF_ERROR(Refuse(form, path));

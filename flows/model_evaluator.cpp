@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "lathe/flows/content_hash.h"
-#include "lathe/frontends/onnx/import.h"
+#include "lathe/flows/import_model.h"
 
 namespace lathe::flows {
 namespace {
@@ -51,7 +51,7 @@ StatusOr<ModelEvaluator> MakeLabelEvaluator(const ir::Model& model, const Labels
   evaluator.measure = [&labels, &evaluation, &engine, control](
                           const std::string& deploy,
                           const std::string& /*fake_quant*/) -> StatusOr<double> {
-    LATHE_ASSIGN_OR_RETURN(const auto candidate, frontends::ImportOnnx(deploy));
+    LATHE_ASSIGN_OR_RETURN(const auto candidate, ImportModel(deploy));
     return MeasureAccuracy(*candidate, labels, evaluation, engine, control);
   };
   return evaluator;

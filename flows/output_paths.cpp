@@ -3,11 +3,14 @@
 #include <filesystem>
 #include <system_error>
 
+#include "lathe/flows/import_model.h"
+
 namespace lathe::flows {
 
 StatusOr<OutputPaths> MakeOutputPaths(const std::string& prefix) {
   const std::filesystem::path path(prefix);
   const std::string name = path.filename().string();
+  LATHE_RETURN_IF_ERROR(RefuseCaffeOutput(prefix));
   constexpr size_t kLongestName = 241;
   if (name.size() > kLongestName) {
     return InvalidInput(
@@ -37,7 +40,7 @@ Status CheckOutputName(const std::string& path) {
     return InvalidInput("output '{}': the name has {} characters, at most {} are allowed", path,
                         name.size(), kLongestName);
   }
-  return OkStatus();
+  return RefuseCaffeOutput(path);
 }
 
 }  // namespace lathe::flows

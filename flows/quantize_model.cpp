@@ -6,6 +6,7 @@
 
 #include "lathe/flows/batch_count.h"
 #include "lathe/flows/fidelity.h"
+#include "lathe/flows/import_model.h"
 #include "lathe/flows/memory_plan.h"
 #include "lathe/flows/stage_result.h"
 #include "lathe/support/mapped_pages.h"
@@ -22,7 +23,8 @@ uint64_t FileSize(const std::string& path) {
 // Payload of all constants and the file: what the float model takes on disk, external data
 // included.
 uint64_t ModelSize(const ir::Model& model, const std::string& path) {
-  uint64_t size = FileSize(path);
+  uint64_t size = 0;
+  for (const std::string& each : FilesOf(path)) size += FileSize(each);
   for (const ir::Graph* graph : model.AllGraphs()) {
     for (const ir::Value* value : graph->initializers()) {
       if (value->tensor() && value->tensor().notes().external) size += value->tensor().byte_size();

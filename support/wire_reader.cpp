@@ -99,7 +99,7 @@ bool WireReader::Next(WireField* field) {
       return true;
     }
   }
-  return Fail(InvalidInput("field {} has wire type {}, which ONNX does not use", number, tag & 7));
+  return Fail(InvalidInput("field {} has wire type {}, which is not in use", number, tag & 7));
 }
 
 Status ReadText(const WireField& field, std::string_view name, std::string_view* value) {

@@ -68,7 +68,7 @@ TEST(WireReader, DamagedMessages) {
   EXPECT_EQ(ErrorOf("\x0a\x05"
                     "abc"),
             "field 1 claims 5 bytes, only 3 are left");
-  EXPECT_EQ(ErrorOf("\x0b"), "field 1 has wire type 3, which ONNX does not use");
+  EXPECT_EQ(ErrorOf("\x0b"), "field 1 has wire type 3, which is not in use");
   EXPECT_EQ(ErrorOf("\xf8\xff\xff\xff\xff\x0f\x01"), "field number 68719476735 is out of range");
 }
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "lathe/flows/compare_models.h"
-#include "lathe/frontends/onnx/import.h"
+#include "lathe/flows/import_model.h"
 #include "lathe/runtime/engine.h"
 #include "lathe/tools/commands/commands.h"
 #include "lathe/tools/commands/data_options.h"
@@ -31,8 +31,8 @@ Json Number(const std::optional<double>& value) { return value ? Json(*value) : 
 
 Status Run(const CompareOptions& options, const GlobalOptions& global) {
   LATHE_RETURN_IF_ERROR(CheckDataArguments(options.data));
-  LATHE_ASSIGN_OR_RETURN(const auto a, frontends::ImportOnnx(options.a));
-  LATHE_ASSIGN_OR_RETURN(const auto b, frontends::ImportOnnx(options.b));
+  LATHE_ASSIGN_OR_RETURN(const auto a, flows::ImportModel(options.a));
+  LATHE_ASSIGN_OR_RETURN(const auto b, flows::ImportModel(options.b));
   LATHE_ASSIGN_OR_RETURN(const auto data, OpenData(options.data, *a, global));
   Progress progress;
   const auto engine = runtime::MakeEngine();

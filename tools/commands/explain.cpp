@@ -7,8 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "lathe/flows/import_model.h"
 #include "lathe/flows/load_model.h"
-#include "lathe/frontends/onnx/import.h"
 #include "lathe/passes/core/find_node.h"
 #include "lathe/passes/core/pass_manager.h"
 #include "lathe/passes/pipelines/all_passes.h"
@@ -77,8 +77,7 @@ StatusOr<QuantVerdict> ExplainFloat(const ExplainOptions& options, const ir::Nod
 }
 
 StatusOr<Answer> FindAnswer(const ExplainOptions& options) {
-  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model,
-                         frontends::ImportOnnx(options.model));
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, flows::ImportModel(options.model));
   StatusOr<ir::Node*> found = passes::FindNode(*model, options.node);
   if (!found.ok()) return WithContext(found.status(), ErrorContext::kFile, options.model);
   ir::Node& node = **found;
@@ -149,7 +148,8 @@ void AddExplainCommand(CLI::App& app, GlobalOptions& global) {
       "explain", "Say why a node is or would be quantised or stays float, and what rewrites it");
   command->footer("Example: lathe explain net.onnx conv1 --skip-layer fc");
   const auto options = std::make_shared<ExplainOptions>();
-  command->add_option("MODEL", options->model, "The ONNX model, float or quantised")->required();
+  command->add_option("MODEL", options->model, "The ONNX model, float or quantised, or a Caffe net")
+      ->required();
   command->add_option("NODE", options->node, "A node, or a value that a node computes")->required();
   CLI::Option* json =
       command->add_option("--config", options->config.json_path, "Configuration (JSON)")

@@ -5,9 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "lathe/flows/import_model.h"
 #include "lathe/flows/model_inventory.h"
 #include "lathe/frontends/checkpoint/checkpoint.h"
-#include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/text/print.h"
 #include "lathe/passes/core/model_form.h"
 #include "lathe/tools/commands/commands.h"
@@ -18,10 +18,15 @@
 namespace lathe::tools {
 namespace {
 
-uint64_t FileSize(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  return error ? 0 : size;
+// Of a Caffe net: of both files.
+uint64_t FileSize(const std::string& argument) {
+  uint64_t sum = 0;
+  for (const std::string& path : flows::FilesOf(argument)) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    if (!error) sum += size;
+  }
+  return sum;
 }
 
 std::string Producer(const ir::ModelInfo& info) {
@@ -146,14 +151,16 @@ class Inspector {
 };
 
 Status Run(const std::string& path, const GlobalOptions& global) {
-  LATHE_ASSIGN_OR_RETURN(const auto form, frontends::RecognizeCheckpoint(path));
-  // What is no checkpoint either is refused as a model.
-  if (form.has_value() && form != frontends::CheckpointForm::kOnnx) {
-    LATHE_ASSIGN_OR_RETURN(const auto checkpoint, frontends::ReadCheckpoint(path));
-    PrintCheckpoint(checkpoint, global.json);
-    return OkStatus();
+  if (!flows::IsCaffeNet(path)) {
+    LATHE_ASSIGN_OR_RETURN(const auto form, frontends::RecognizeCheckpoint(path));
+    // What is no checkpoint either is refused as a model.
+    if (form.has_value() && form != frontends::CheckpointForm::kOnnx) {
+      LATHE_ASSIGN_OR_RETURN(const auto checkpoint, frontends::ReadCheckpoint(path));
+      PrintCheckpoint(checkpoint, global.json);
+      return OkStatus();
+    }
   }
-  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, frontends::ImportOnnx(path));
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, flows::ImportModel(path));
   ir::Rewriter rewriter(*model);
   LATHE_RETURN_IF_ERROR(FixInputShapes(rewriter, global.shapes));
   const Inspector inspector(*model, path);
@@ -168,7 +175,10 @@ void AddInspectCommand(CLI::App& app, GlobalOptions& global) {
       "inspect",
       "Show inputs, outputs, operators and parameters of a model, or a checkpoint's tensors");
   const auto path = std::make_shared<std::string>();
-  command->add_option("MODEL", *path, "The ONNX model, or a checkpoint (.pth, safetensors, .npz)")
+  command
+      ->add_option("MODEL", *path,
+                   "The ONNX model, a Caffe net (NET.prototxt,WEIGHTS.caffemodel), or a checkpoint "
+                   "(.pth, safetensors, .npz)")
       ->required();
   command->callback(
       [path, &global] { global.run = [path, &global] { return Run(*path, global); }; });

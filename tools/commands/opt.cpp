@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "lathe/backends/onnx/export.h"
-#include "lathe/frontends/onnx/import.h"
+#include "lathe/flows/import_model.h"
 #include "lathe/passes/core/pass_manager.h"
 #include "lathe/support/text_file.h"
 #include "lathe/tools/bisect.h"
@@ -66,7 +66,7 @@ Status CheckOptions(const OptOptions& options) {
   if (!options.print_pipeline && options.bisect.empty() && options.output.empty()) {
     return required("--output");
   }
-  return OkStatus();
+  return UsageError(flows::RefuseCaffeOutput(options.output));
 }
 
 StatusOr<Job> FindJob(const OptOptions& options) {
@@ -93,7 +93,7 @@ StatusOr<std::unique_ptr<ir::Model>> LoadModel(const OptOptions& options,
                                                const GlobalOptions& global, Job& job) {
   std::unique_ptr<ir::Model> model = std::move(job.model);
   if (model == nullptr && options.run_reproducer.empty()) {
-    LATHE_ASSIGN_OR_RETURN(model, frontends::ImportOnnx(options.model));
+    LATHE_ASSIGN_OR_RETURN(model, flows::ImportModel(options.model));
   } else if (model == nullptr) {
     LATHE_ASSIGN_OR_RETURN(passes::Reproducer reproducer,
                            passes::ReadReproducer(options.run_reproducer));
@@ -204,7 +204,8 @@ void AddOptCommand(CLI::App& app, GlobalOptions& global) {
       "'lathe passes' lists passes, named pipelines and the words that group them. With -v, what\n"
       "each pass did or refused to do is printed. docs/pipelines.md says more.");
   const auto options = std::make_shared<OptOptions>();
-  command->add_option("MODEL", options->model, "The ONNX model");
+  command->add_option("MODEL", options->model,
+                      "The ONNX model, or a Caffe net: NET.prototxt,WEIGHTS.caffemodel");
   command->add_option("-o,--output", options->output, "Where to write the result")
       ->type_name("OUT");
   CLI::Option* passes =

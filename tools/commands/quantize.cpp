@@ -173,7 +173,10 @@ void AddQuantizeCommand(CLI::App& app, GlobalOptions& global) {
       "PREFIX_config.json, all or none:\n"
       "  lathe quantize net.onnx -d calib_0.npy calib_1.npy -o out/net");
   const auto options = std::make_shared<QuantizeOptions>();
-  command->add_option("MODEL", options->model, "The float ONNX model")->required();
+  command
+      ->add_option("MODEL", options->model,
+                   "The float ONNX model, or a Caffe net: NET.prototxt,WEIGHTS.caffemodel")
+      ->required();
   AddDataArguments(*command, options->data);
   command
       ->add_option("-o,--output", options->prefix,

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "lathe/backends/data/npy_writer.h"
+#include "lathe/flows/import_model.h"
 #include "lathe/frontends/data/npy.h"
-#include "lathe/frontends/onnx/import.h"
 #include "lathe/ir/input_spec.h"
 #include "lathe/runtime/engine.h"
 #include "lathe/support/atomic_file.h"
@@ -70,8 +70,7 @@ std::string FileName(std::string_view output) {
 }
 
 Status Run(const RunOptions& options, const GlobalOptions& global) {
-  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model,
-                         frontends::ImportOnnx(options.model));
+  LATHE_ASSIGN_OR_RETURN(const std::unique_ptr<ir::Model> model, flows::ImportModel(options.model));
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::InputSpec> specs,
                          ir::InputSpecs(model->graph(), global.shapes));
   LATHE_ASSIGN_OR_RETURN(const std::vector<ir::Tensor> inputs, ReadInputs(options.inputs, specs));
@@ -117,7 +116,10 @@ void AddRunCommand(CLI::App& app, GlobalOptions& global) {
       "Outputs are written as DIR/NAME.npy, '/' in a name as '_':\n"
       "  lathe run net.onnx -i image=x.npy -o out");
   const auto options = std::make_shared<RunOptions>();
-  command->add_option("MODEL", options->model, "The ONNX model")->required();
+  command
+      ->add_option("MODEL", options->model,
+                   "The ONNX model, or a Caffe net: NET.prototxt,WEIGHTS.caffemodel")
+      ->required();
   command->add_option("-i,--input", options->inputs, "NAME=FILE.npy, once an input")
       ->type_name("INPUT");
   command->add_option("-o,--output", options->folder, "Folder for the outputs")

@@ -303,7 +303,7 @@ TEST(HostileOnnx, WrongWireTypes) {
       FormatError(ImportText("\x08\x08\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f").status()),
       HasSubstr("the length of field 7 is cut off or too long"));
   EXPECT_THAT(FormatError(ImportText("\x08\x08\x3b").status()),
-              HasSubstr("field 7 has wire type 3, which ONNX does not use"));
+              HasSubstr("field 7 has wire type 3, which is not in use"));
 }
 
 // A model whose main graph holds `levels` graphs within each other.
