@@ -15,6 +15,12 @@ namespace lathe::ir {
 // at an address for floats, else copied. Keeps the tensor's data alive.
 class FloatValues {
  public:
+  // Moved only: a copy would look at the elements of the original.
+  FloatValues(FloatValues&&) = default;
+  FloatValues& operator=(FloatValues&&) = default;
+  FloatValues(const FloatValues&) = delete;
+  FloatValues& operator=(const FloatValues&) = delete;
+
   static StatusOr<FloatValues> Of(const Tensor& tensor);
 
   std::span<const float> span() const { return values_; }
