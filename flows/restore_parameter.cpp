@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lathe/ir/float_values.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/support/quoted.h"
 
@@ -70,30 +69,13 @@ StatusOr<std::vector<float>> ReadValues(const ParameterSlots& slots, const State
   return gates;
 }
 
-// Without a copy of the values, where they are float32; they may stand anywhere in a file.
-StatusOr<bool> AllFinite(const ir::Tensor& tensor) {
-  if (tensor.element_type() != ir::ElementType::kFloat32) {
-    LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, tensor.ValuesAsFloat());
-    return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
-  }
-  LATHE_ASSIGN_OR_RETURN(const ir::TensorBytes bytes, tensor.Read());
-  constexpr uint32_t kExponent = 0x7f800000;
-  bool finite = true;
-  for (size_t at = 0; at < bytes.size(); at += sizeof(uint32_t)) {
-    uint32_t bits = 0;
-    std::memcpy(&bits, bytes.data() + at, sizeof(bits));
-    finite &= (bits & kExponent) != kExponent;
-  }
-  return finite;
-}
-
 // Constants that need not be parameters may be what they like: masks hold infinities.
 Status CheckFinite(const ParameterSlots& slots, std::string_view name, const ir::Tensor& value) {
   if (slots.parameter->optional || !ir::IsFloatingPoint(value.element_type())) return OkStatus();
-  LATHE_ASSIGN_OR_RETURN(const bool finite, AllFinite(value));
-  if (finite) return OkStatus();
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, value.ValuesAsFloat());
+  LATHE_ASSIGN_OR_RETURN(const ir::FloatValues floats, ir::FloatValues::Of(value));
+  const std::span<const float> values = floats.span();
   const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
+  if (bad == values.end()) return OkStatus();
   return InvalidInput("element {} of {} is {}: the training has diverged", bad - values.begin(),
                       Quoted(name), *bad);
 }

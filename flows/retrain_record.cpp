@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "lathe/ir/float_values.h"
 #include "lathe/quant/arq.h"
 
 namespace lathe::flows {
@@ -64,11 +65,12 @@ StatusOr<quant::LayerRecord> MakeEntry(const passes::RetrainLayer& trained,
 StatusOr<std::vector<float>> ArqScalesOf(const passes::RetrainLayer& trained,
                                          const ir::Use& operand) {
   const passes::QuantLayer& layer = trained.layer;
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> weight,
-                         operand.value()->ConstantTensor().ValuesAsFloat());
+  LATHE_ASSIGN_OR_RETURN(const ir::FloatValues weight,
+                         ir::FloatValues::Of(operand.value()->ConstantTensor()));
   const size_t scales =
       trained.settings.channel_wise ? static_cast<size_t>(layer.channels) : size_t{1};
-  return quant::ArqScales(weight, layer.Layout(operand, scales), trained.settings.weight_bits);
+  return quant::ArqScales(weight.span(), layer.Layout(operand, scales),
+                          trained.settings.weight_bits);
 }
 
 StatusOr<quant::Record> MakeRetrainRecord(const std::vector<passes::RetrainLayer>& layers,

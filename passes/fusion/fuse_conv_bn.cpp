@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <utility>
 
+#include "lathe/ir/float_values.h"
 #include "lathe/passes/canonical/operands.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
@@ -113,13 +115,16 @@ bool FoldsToFiniteValues(const Match& match) {
 }
 
 Status Rewrite(const Match& match, PassContext& context) {
-  LATHE_ASSIGN_OR_RETURN(const Folded folded, Fold(match));
+  LATHE_ASSIGN_OR_RETURN(Folded folded, Fold(match));
   ir::Rewriter& rewriter = context.rewriter();
   ir::Node& bn = match.root();
   ir::Node& conv = match[kConv];
   const ir::Tensor weight = match.Constant(kWeight);
+  const std::vector<int64_t> dims(weight.dims().begin(), weight.dims().end());
   SetConstantInput(rewriter, conv, 1,
-                   FloatTensor(weight.element_type(), weight.dims(), folded.weight));
+                   weight.element_type() == ir::ElementType::kFloat32
+                       ? ir::TakeFloats(dims, std::move(folded.weight))
+                       : FloatTensor(weight.element_type(), dims, folded.weight));
   const int64_t channels[] = {static_cast<int64_t>(folded.bias.size())};
   const ir::Tensor bias = FloatTensor(weight.element_type(), channels, folded.bias);
   if (match.Find(kBias) != nullptr) {

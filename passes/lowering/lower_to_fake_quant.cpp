@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "lathe/ir/float_values.h"
 #include "lathe/passes/canonical/visit_nodes.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
@@ -80,9 +81,10 @@ class Lowering {
     if (use == nullptr) return OkStatus();
     const ir::Tensor tensor = use->value()->ConstantTensor();
     if (!ir::IsInteger(tensor.element_type())) return OkStatus();
-    LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, FloatsOf(tensor));
-    SetConstantInput(rewriter_, *use->user(), use->index(),
-                     ir::Tensor::Of({tensor.dims().begin(), tensor.dims().end()}, values));
+    LATHE_ASSIGN_OR_RETURN(std::vector<float> values, FloatsOf(tensor));
+    SetConstantInput(
+        rewriter_, *use->user(), use->index(),
+        ir::TakeFloats({tensor.dims().begin(), tensor.dims().end()}, std::move(values)));
     return OkStatus();
   }
 

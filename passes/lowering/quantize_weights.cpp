@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "lathe/ir/float_values.h"
 #include "lathe/passes/core/facts.h"
 #include "lathe/passes/core/tensor_edit.h"
 #include "lathe/passes/lowering/layer_factors.h"
@@ -23,11 +24,11 @@ real values.
 Status Quantize(ir::Rewriter& rewriter, const QuantLayer& layer, const ir::Use& weight,
                 const std::vector<float>& scales, int bits) {
   const ir::Tensor tensor = weight.value()->ConstantTensor();
-  LATHE_ASSIGN_OR_RETURN(const std::vector<float> values, tensor.ValuesAsFloat());
+  LATHE_ASSIGN_OR_RETURN(const ir::FloatValues values, ir::FloatValues::Of(tensor));
   const quant::WeightLayout layout = layer.Layout(weight, scales.size());
-  std::vector<std::byte> bytes(values.size());
+  std::vector<std::byte> bytes(values.span().size());
   const std::span<int8_t> quantized(reinterpret_cast<int8_t*>(bytes.data()), bytes.size());
-  LATHE_RETURN_IF_ERROR(quant::QuantizeWeights(values, layout, scales, bits, quantized));
+  LATHE_RETURN_IF_ERROR(quant::QuantizeWeights(values.span(), layout, scales, bits, quantized));
   LATHE_ASSIGN_OR_RETURN(
       ir::Tensor integers,
       ir::Tensor::FromVector(ir::ElementType::kInt8, {tensor.dims().begin(), tensor.dims().end()},
