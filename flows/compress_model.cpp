@@ -24,6 +24,23 @@ struct Wishes {
   std::optional<quant::AmctRetrainConfig> quant;
 };
 
+// Single weights of a stack of matrices have no mask in the reference's files.
+void LeaveStacks(const passes::LayerScan& scan, quant::PruneSettings& settings) {
+  for (const passes::QuantLayer& layer : scan.layers) {
+    if (layer.type != quant::LayerType::kLinear ||
+        layer.weight->value()->ConstantTensor().rank() == 2) {
+      continue;
+    }
+    const size_t erased = std::erase_if(settings.layers, [&](const auto& wanted) {
+      return wanted.name == layer.name &&
+             std::holds_alternative<quant::SelectivePruneConfig>(wanted.method);
+    });
+    if (erased == 0) continue;
+    settings.notes.push_back(
+        fmt::format("{} keeps its weights: they are a stack of matrices", layer.name));
+  }
+}
+
 StatusOr<Wishes> ReadWishes(const CompressRequest& request, const ir::Model& model) {
   LATHE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(request.cfg_path));
   quant::AmctCompressConfig config;
@@ -39,10 +56,11 @@ StatusOr<Wishes> ReadWishes(const CompressRequest& request, const ir::Model& mod
   Wishes wishes;
   wishes.quant = std::move(config.quant);
   if (!config.prune.has_value()) return wishes;
-  auto settings = quant::ResolvePruneSettings(*config.prune,
-                                              passes::DescribeNetwork(passes::ScanLayers(model)));
+  const passes::LayerScan scan = passes::ScanLayers(model);
+  auto settings = quant::ResolvePruneSettings(*config.prune, passes::DescribeNetwork(scan));
   if (!settings.ok()) return InFile(settings.status(), request.cfg_path);
   wishes.prune = *std::move(settings);
+  LeaveStacks(scan, wishes.prune);
   return wishes;
 }
 

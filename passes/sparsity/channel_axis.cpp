@@ -33,9 +33,10 @@ std::optional<std::vector<int64_t>> SplitSizes(const ir::Node& split, int64_t le
   if (sizes.empty() && count > 0 && length % count == 0) {
     sizes.assign(static_cast<size_t>(count), length / count);
   }
-  const bool fits = static_cast<int64_t>(sizes.size()) == count &&
-                    std::ranges::all_of(sizes, [](int64_t size) { return size > 0; }) &&
-                    std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == length;
+  const bool fits =
+      static_cast<int64_t>(sizes.size()) == count &&
+      std::ranges::all_of(sizes, [&](int64_t size) { return size > 0 && size <= length; }) &&
+      std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == length;
   return fits ? std::optional(std::move(sizes)) : std::nullopt;
 }
 

@@ -82,6 +82,7 @@ void FlowThroughCombination(FlowWalk& walk, ir::Node& node) {
 bool FlowThroughElementwise(FlowWalk& walk, ir::Node& node) {
   if (node.num_outputs() != 1) return false;
   if (IsUnary(node)) {
+    if (node.num_inputs() != 1) return false;
     walk.PassOn(*node.input(0), *node.output());
     return true;
   }

@@ -210,6 +210,11 @@ int64_t ExtentOf(const ir::Value& value, size_t axis, bool full) {
 
 // Values that are joined along another axis have the same channels.
 void JoinAllInputs(FlowWalk& walk, ir::Node& node) {
+  for (const ir::Use& use : node.inputs()) {
+    if (use.value() != nullptr) continue;
+    walk.StopAll(node, "an input of which is missing");
+    return;
+  }
   for (const ir::Use& use : node.inputs().subspan(1)) {
     if (!walk.Join(node, *node.input(0), *use.value())) return;
   }

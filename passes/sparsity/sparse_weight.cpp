@@ -98,6 +98,8 @@ StatusOr<std::vector<SparseLayer>> FindSparseLayers(const ir::Model& model,
     if (!mask.ok()) return InvalidInput("{}: {}", where, FormatError(mask.status()));
     const auto found = layers.find(entry->name);
     const bool can = found != layers.end() && found->second->weight != nullptr &&
+                     (found->second->type != quant::LayerType::kLinear ||
+                      found->second->weight->value()->ConstantTensor().rank() == 2) &&
                      !quant::WhyNotSelectivePrune(found->second->type).has_value();
     if (!can) {
       return InvalidInput("{}: the model has no layer of this name whose weights can be pruned",

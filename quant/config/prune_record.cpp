@@ -12,6 +12,8 @@ namespace lathe::quant {
 namespace {
 
 constexpr int64_t kBitsOfAnInteger = 64;
+// No layer has more; keeps sums in range.
+constexpr int64_t kMostChannels = int64_t{1} << 32;
 
 PruneAttribute Integer(std::string_view name, int64_t value) {
   PruneAttribute attribute;
@@ -99,7 +101,7 @@ constexpr std::array<Attributes::Known, 2> kMaskAttributes = {{
 }};
 
 Status CheckSlot(const PruneSlot& slot) {
-  if (slot.begin < 0 || slot.end <= slot.begin) {
+  if (slot.begin < 0 || slot.end <= slot.begin || slot.end > kMostChannels) {
     return InvalidInput("its channels [{}, {}) are no range", slot.begin, slot.end);
   }
   for (const auto& [name, value] : {std::pair("group", slot.group),
