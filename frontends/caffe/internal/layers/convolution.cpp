@@ -42,7 +42,7 @@ StatusOr<Kernel> ReadKernel(const LayerBuilder& builder) {
 
 // `first` and `second`: the weight's first extents.
 Status FinishKernel(LayerBuilder& builder, const Kernel& kernel, std::string_view op, int64_t first,
-                    int64_t second, Dims dims) {
+                    int64_t second, const Dims& dims) {
   const bool has_bias = builder.param().convolution_param().bias_term();
   LATHE_RETURN_IF_ERROR(builder.CheckWeights(has_bias ? 2 : 1));
   Dims weight = {first, second};
@@ -74,7 +74,7 @@ Status Convolution(LayerBuilder& builder) {
     dims.push_back((padded - kernel.window.Extent(i)) / kernel.window.stride[i] + 1);
   }
   return FinishKernel(builder, kernel, "Conv", kernel.outputs, kernel.channels / kernel.group,
-                      std::move(dims));
+                      dims);
 }
 
 Status Deconvolution(LayerBuilder& builder) {
@@ -85,7 +85,7 @@ Status Deconvolution(LayerBuilder& builder) {
                    kernel.window.Extent(i) - 2 * kernel.window.pad[i]);
   }
   return FinishKernel(builder, kernel, "ConvTranspose", kernel.channels,
-                      kernel.outputs / kernel.group, std::move(dims));
+                      kernel.outputs / kernel.group, dims);
 }
 
 }  // namespace lathe::frontends::caffe
