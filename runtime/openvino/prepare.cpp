@@ -67,6 +67,31 @@ void UseExactQuantize(ir::Model& copy) {
   }
 }
 
+// OpenVINO's frontend looks for the axes of ReduceL1 where opset 18 has them, as an operand, and
+// reduces all where they are the attribute of opsets 13 to 17: the sum of magnitudes is taken
+// instead.
+void WriteOutReduceL1(ir::Model& copy) {
+  const int64_t opset = copy.OpsetVersion("");
+  if (opset < 13 || opset >= 18) return;
+  ir::Rewriter rewriter(copy);
+  for (ir::Graph* graph : copy.AllGraphs()) {
+    for (ir::Node& node : graph->nodes()) {
+      if (!node.Is("ReduceL1")) continue;
+      const std::vector<int64_t> axes = node.IntsAttribute("axes");
+      rewriter.RemoveAttribute(node, "axes");
+      rewriter.SetOperator(node, "ReduceSum", "");
+      ir::NodeSpec magnitude;
+      magnitude.op = "Abs";
+      magnitude.inputs = {node.input(0)};
+      rewriter.SetInput(node, 0, rewriter.CreateNode(*graph, &node, std::move(magnitude)).output());
+      if (axes.empty()) continue;
+      const std::vector<int64_t> dims = {static_cast<int64_t>(axes.size())};
+      rewriter.AddInput(
+          node, &rewriter.CreateInitializer(*graph, "axes", ir::Tensor::Of<int64_t>(dims, axes)));
+    }
+  }
+}
+
 bool IsWide(ElementType type) {
   return type == ElementType::kInt64 || type == ElementType::kUint64 ||
          type == ElementType::kUint32;
@@ -128,6 +153,7 @@ StatusOr<std::unique_ptr<ir::Model>> PrepareForOpenVino(const ir::Model& model,
   LATHE_RETURN_IF_ERROR(AddTaps(*copy, options));
   LATHE_RETURN_IF_ERROR(FixInputShapes(*copy, options));
   UseExactQuantize(*copy);
+  WriteOutReduceL1(*copy);
   return copy;
 }
 

@@ -373,6 +373,21 @@ TEST_F(Engine, RepeatsOfTileThatComeFromShapes) {
   }
 }
 
+// OpenVINO's frontend takes axes that are an attribute for none.
+TEST_F(Engine, AxesOfReduceL1) {
+  ir::Value& x = graph_.Input("x", {2, 2});
+  ir::Value& rows = graph_.Node("ReduceL1", "rows", {&x}, {{"axes", std::vector<int64_t>{1}}});
+  ir::Value& all = graph_.Node("ReduceL1", "all", {&x}, {{"keepdims", int64_t{0}}});
+  graph_.Output(rows);
+  graph_.Output(all);
+  const auto outputs = Run({Floats({2, 2}, {1, -2, 3, -4})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_THAT((*outputs)[0].dims(), ElementsAre(2, 1));
+  EXPECT_THAT(Values((*outputs)[0]), ElementsAre(3, 7));
+  EXPECT_THAT((*outputs)[1].dims(), ElementsAre());
+  EXPECT_THAT(Values((*outputs)[1]), ElementsAre(10));
+}
+
 TEST_F(Engine, RepeatsOfTileThatAreAnInputAreRefused) {
   graph_.Output(graph_.Node(
       "Tile", "tile", {&graph_.Input("x", {2}), &graph_.Input("r", {1}, ElementType::kInt64)}));
